@@ -1,0 +1,183 @@
+/**
+ * Writes replies as RESP bytes into a buffer that grows and is reused.
+ * One writer serves many sessions: a session takes what was written since its `mark`.
+ * RESP3 types fall back to their RESP2 form when `protocol` is 2 (maps and sets to arrays, doubles to bulk strings, …).
+ * Source: the RESP specification, redis.io/docs/latest/develop/reference/protocol-spec.
+ */
+
+const INITIAL_BYTES = 64 * 1024;
+const CR = 13;
+const LF = 10;
+/** Whole numbers of at most this many digits are written digit by digit. */
+const SMALL_DIGITS = 9;
+
+export type Protocol = 2 | 3;
+
+export class ReplyWriter {
+  protocol: Protocol = 2;
+  /** What was written lies in `buf[0, length)`. */
+  buf: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  length = 0;
+
+  /** A position to `rewind` to or to cut from. */
+  mark(): number {
+    return this.length;
+  }
+
+  /** Forgets all that was written since `mark` (a command that is run again, an aborted EXEC). */
+  rewind(mark: number): void {
+    this.length = mark;
+  }
+
+  /** A simple string: no CR or LF in it. */
+  simple(text: string): void {
+    this.#line(43, text);
+  }
+
+  ok(): void {
+    this.#line(43, "OK");
+  }
+
+  /** An error; `text` starts with its code word (`ERR`, `WRONGTYPE`). CR and LF become spaces. */
+  error(text: string): void {
+    this.#line(45, /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, " ") : text);
+  }
+
+  /** A 64-bit integer: a safe whole number, or a bigint. */
+  integer(value: number | bigint): void {
+    this.#header(58, value);
+  }
+
+  /** A bulk string of the bytes `buf[start, end)`. */
+  bulk(buf: Buffer, start = 0, end = buf.length): void {
+    this.#header(36, end - start);
+    this.raw(buf, start, end);
+    this.#crlf();
+  }
+
+  /** A bulk string of a text as UTF-8. */
+  bulkText(text: string): void {
+    const size = Buffer.byteLength(text);
+    this.#header(36, size);
+    this.#reserve(size + 2);
+    this.length += this.buf.write(text, this.length, "utf8");
+    this.#crlf();
+  }
+
+  /** "No value" where a bulk string was asked for: `$-1`, or `_` in RESP3. */
+  nil(): void {
+    this.#line(this.protocol === 3 ? 95 : 36, this.protocol === 3 ? "" : "-1");
+  }
+
+  /** "No value" where an array was asked for: `*-1`, or `_` in RESP3. */
+  nilArray(): void {
+    this.#line(this.protocol === 3 ? 95 : 42, this.protocol === 3 ? "" : "-1");
+  }
+
+  /** Opens an array of `count` replies, which must follow. */
+  array(count: number): void {
+    this.#header(42, count);
+  }
+
+  /** Opens a map of `count` pairs; twice as many replies follow. */
+  map(count: number): void {
+    if (this.protocol === 3) this.#header(37, count);
+    else this.#header(42, 2 * count);
+  }
+
+  set(count: number): void {
+    this.#header(this.protocol === 3 ? 126 : 42, count);
+  }
+
+  push(count: number): void {
+    this.#header(this.protocol === 3 ? 62 : 42, count);
+  }
+
+  /** A double by its shortest text; `text` overrides it where Redis formats otherwise. */
+  double(value: number, text = formatDouble(value)): void {
+    if (this.protocol === 3) this.#line(44, text);
+    else this.bulkText(text);
+  }
+
+  boolean(value: boolean): void {
+    if (this.protocol === 3) this.#line(35, value ? "t" : "f");
+    else this.integer(value ? 1 : 0);
+  }
+
+  /** A text with a three-letter format (`txt`, `mkd`); a bulk string in RESP2. */
+  verbatim(format: string, text: string): void {
+    if (this.protocol === 2) {
+      this.bulkText(text);
+      return;
+    }
+    const size = Buffer.byteLength(text) + 4;
+    this.#header(61, size);
+    this.#reserve(size + 2);
+    this.length += this.buf.write(`${format}:${text}`, this.length, "utf8");
+    this.#crlf();
+  }
+
+  /** Ready-made RESP bytes: a forwarded reply, or a part of one. */
+  raw(buf: Buffer, start = 0, end = buf.length): void {
+    const size = end - start;
+    this.#reserve(size);
+    if (size <= 24) {
+      const out = this.buf;
+      let at = this.length;
+      for (let i = start; i < end; i++) out[at++] = buf[i] as number;
+    } else {
+      buf.copy(this.buf, this.length, start, end);
+    }
+    this.length += size;
+  }
+
+  #line(type: number, text: string): void {
+    this.#reserve(3 * text.length + 3);
+    this.buf[this.length++] = type;
+    this.length += this.buf.write(text, this.length, "utf8");
+    this.#crlf();
+  }
+
+  #header(type: number, value: number | bigint): void {
+    this.#reserve(32);
+    this.buf[this.length++] = type;
+    if (typeof value === "number" && value >= 0 && value < 10 ** SMALL_DIGITS) this.#digits(value);
+    else this.length += this.buf.write(String(value), this.length, "latin1");
+    this.#crlf();
+  }
+
+  #digits(value: number): void {
+    let size = 1;
+    for (let limit = 10; value >= limit; limit *= 10) size++;
+    let rest = value;
+    for (let at = this.length + size - 1; at >= this.length; at--) {
+      const next = Math.trunc(rest / 10);
+      this.buf[at] = 48 + rest - 10 * next;
+      rest = next;
+    }
+    this.length += size;
+  }
+
+  #crlf(): void {
+    this.#reserve(2);
+    this.buf[this.length++] = CR;
+    this.buf[this.length++] = LF;
+  }
+
+  #reserve(sizeBytes: number): void {
+    const needed = this.length + sizeBytes;
+    if (needed <= this.buf.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.buf.length));
+    this.buf.copy(grown, 0, 0, this.length);
+    this.buf = grown;
+  }
+}
+
+/** A double as Redis 7 prints it: shortest round-trip digits, `inf`, `-inf`, `nan`. */
+export function formatDouble(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return "inf";
+  if (value === Number.NEGATIVE_INFINITY) return "-inf";
+  if (Number.isNaN(value)) return "nan";
+  if (Object.is(value, -0)) return "-0";
+  return String(value);
+}
