@@ -2,6 +2,9 @@
  * The ports of forwarding: how a node asks the peer that leads a slot, and how it answers such a question.
  * A forwarded write is sent at most once (DESIGN §3): after a broken link the outcome is unknown and the client is
  * told so; only a refusal (wrong epoch, not the leader) may be tried again.
+ * Both sides are objects with methods and not closures, so that a forwarded command costs one small object a side.
+ * What is not done here: that one connection sends nothing for a slot to a new destination before the old one has
+ * answered, is the caller's to keep.
  */
 
 import type { Argv } from "../base/argv.ts";
@@ -20,44 +23,70 @@ export interface ForwardRequest {
   /** One command, or the commands of an EXEC, which run as one. */
   readonly commands: readonly Argv[];
   readonly isExec: boolean;
-  /** Of EXEC after WATCH: the watch that must be untouched (made by `watch` on the same link). */
+  /** Of EXEC after WATCH: the watch that must be untouched. It is used up, whatever comes back. */
   readonly watchId: number | undefined;
 }
 
 export type ForwardResult =
-  /** The reply's RESP bytes: for an EXEC the replies one after the other, without the array's header. */
-  | { readonly kind: "reply"; readonly bytes: Buffer }
+  /**
+   * The reply's RESP bytes are `buf[start, end)`: for an EXEC the replies one after the other, without the array's
+   * header. They stay as they are for as long as they are kept, but keep a whole read buffer alive: copy what waits.
+   */
+  | { readonly kind: "reply"; readonly buf: Buffer; readonly start: number; readonly end: number }
   /** Not executed; the topology that refused is of `epoch`: look again and retry. */
   | { readonly kind: "refused"; readonly epoch: number }
-  /** EXEC not executed because a watched key changed. */
+  /** EXEC not executed because a watched key changed, or because the watch was lost with its link. */
   | { readonly kind: "watchBroken" }
-  /** Not sent: no link to the peer within the deadline. */
+  /** Not sent: no link to the peer within the deadline, or a limit reached. */
   | { readonly kind: "unreachable"; readonly error: string }
   /** Sent, and the link broke before the answer. */
   | { readonly kind: "unknown"; readonly error: string };
+
+/** Who waits for a forward's result. Called at most once, never from within `forward`. */
+export interface ForwardWaiter {
+  onForwardResult(result: ForwardResult): void;
+}
 
 export interface PendingForward {
   /** The client left: a blocked command at the peer is forgotten at once; no result comes any more. */
   cancel(): void;
 }
 
-/** The asking side. Requests to one peer are answered in any order and executed in the order of sending. */
-export interface Forwarder {
-  forward(node: NodeId, request: ForwardRequest, onResult: (result: ForwardResult) => void): PendingForward;
-  /** Begins to watch keys of one slot at its leader. The id is for EXEC; undefined when it could not be made. */
-  watch(
-    node: NodeId,
-    table: TableId,
-    slot: number,
-    keys: readonly Buffer[],
-    onResult: (watchId: number | undefined) => void,
-  ): void;
-  unwatch(node: NodeId, watchId: number): void;
+/** The keys of one slot to watch. */
+export interface WatchRequest {
+  readonly table: TableId;
+  readonly slot: number;
+  readonly keys: readonly Buffer[];
 }
 
-/** The answering side, implemented by the dispatcher. `respond` is called once, at once or later. */
+/** The asking side. Requests to one peer are answered in any order and executed in the order of sending. */
+export interface Forwarder {
+  /** `request` and its arguments are read before this returns; nothing of it is kept. */
+  forward(node: NodeId, request: ForwardRequest, waiter: ForwardWaiter): PendingForward;
+  /** Begins to watch keys of one slot at its leader. The id is for EXEC; undefined when it could not be made. */
+  watch(node: NodeId, request: WatchRequest, onResult: (watchId: number | undefined) => void): void;
+  /** Ends a watch that no EXEC used up. Unknown ids are ignored. */
+  unwatch(watchId: number): void;
+}
+
+/** Takes the answer to one forwarded request: exactly one call, at once or later. Calls after the peer left do nothing. */
+export interface ForwardResponder {
+  /** The reply's RESP bytes (of an EXEC without the array's header). They are copied. Only after the turn's append. */
+  reply(buf: Buffer, start: number, end: number): void;
+  /** Not executed, because this node does not lead by its topology of `epoch`. */
+  refuse(epoch: number): void;
+  /** EXEC not executed because a watched key changed or the watch is not known. */
+  breakWatch(): void;
+}
+
+/** The answering side, implemented by the dispatcher. */
 export interface ForwardHandler {
-  handle(request: ForwardRequest, respond: (result: ForwardResult) => void): PendingForward;
-  watch(table: TableId, slot: number, keys: readonly Buffer[]): number | undefined;
+  /**
+   * Runs a request. Its arguments keep a whole read buffer alive: what waits long (a blocked command) owns its copy.
+   * Returns how to cancel where the answer comes later and may be cancelled. `cancel` also comes when the link breaks.
+   * A watch that the request names is released by whoever called, after the answer.
+   */
+  handle(request: ForwardRequest, responder: ForwardResponder): PendingForward | undefined;
+  watch(request: WatchRequest): number | undefined;
   unwatch(watchId: number): void;
 }
