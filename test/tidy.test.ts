@@ -1,0 +1,271 @@
+/**
+ * The house rules that a machine can check (layers, names, sizes, purity), from data, without exemptions.
+ * A file that breaks one is changed, or the rule is changed for all.
+ */
+
+import { basename } from "node:path";
+import { describe, expect, test } from "vitest";
+import { exportedNames, listPaths, readSources, type SourceFile } from "./support/source-files.ts";
+
+/** What each part of the program may import, itself excepted. Type imports count. */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  "node/base": [],
+  "node/resp": ["node/base"],
+  "node/meta": ["node/base"],
+  "node/wire": ["node/base", "node/meta", "node/resp"],
+  "node/engine": ["node/base", "node/resp", "node/meta", "node/wire"],
+  "node/binlog": ["node/base", "node/resp", "node/meta", "node/wire"],
+  "node/datatypes": ["node/base", "node/resp", "node/meta", "node/wire", "node/engine", "node/binlog"],
+  "node/commands": ["node/base", "node/resp", "node/meta", "node/engine", "node/datatypes"],
+  "node/shard": [
+    "node/base",
+    "node/resp",
+    "node/meta",
+    "node/engine",
+    "node/binlog",
+    "node/datatypes",
+    "node/commands",
+  ],
+  "node/replication": [
+    "node/base",
+    "node/resp",
+    "node/meta",
+    "node/wire",
+    "node/engine",
+    "node/binlog",
+    "node/shard",
+    "node/router",
+  ],
+  "node/router": ["node/base", "node/resp", "node/meta", "node/wire", "node/commands", "node/shard"],
+  "node/server": [
+    "node/base",
+    "node/resp",
+    "node/meta",
+    "node/wire",
+    "node/engine",
+    "node/binlog",
+    "node/datatypes",
+    "node/commands",
+    "node/shard",
+    "node/router",
+    "node/replication",
+  ],
+  node: [
+    "node/base",
+    "node/resp",
+    "node/meta",
+    "node/wire",
+    "node/engine",
+    "node/binlog",
+    "node/datatypes",
+    "node/commands",
+    "node/shard",
+    "node/router",
+    "node/replication",
+    "node/server",
+  ],
+  "operator/api": ["node/base", "node/meta"],
+  "operator/manager": ["node/base", "node/meta", "operator/api"],
+  "operator/cli": ["node/base", "node/meta", "operator/api", "operator/manager"],
+  operator: ["node/base", "node/meta", "operator/api", "operator/manager", "operator/cli"],
+  bin: ["node/base", "node", "operator", "operator/cli"],
+};
+
+/** Parts that are pure: no clock, timers, randomness, Node modules, logs or metrics. So is every `core/`. */
+const PURE = ["node/resp", "node/meta", "node/wire", "node/datatypes"];
+const IMPURE_CODE =
+  /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|queueMicrotask|performance\.|process\.|crypto\.|console\.)/;
+const IMPURE_IMPORT = /^node:|\/base\/(clock|log|metrics)\.ts$/;
+
+/** What only one file may touch. */
+const SOLE_OWNERS: readonly { readonly what: string; readonly pattern: RegExp; readonly owner: string }[] = [
+  {
+    what: "the system's clocks",
+    pattern: /\bDate\.now\b|\bperformance\.now\b|\bsetTimeout\(|\bsetInterval\(/,
+    owner: "node/base/clock.ts",
+  },
+  { what: "the environment", pattern: /\bprocess\.env\b/, owner: "bin/pika.ts" },
+];
+const SOLE_IMPORTERS: readonly { readonly specifier: string; readonly owners: readonly string[] }[] = [
+  { specifier: "classic-level", owners: ["node/engine/leveldb-store.ts", "operator/manager/store/embedded-store.ts"] },
+  { specifier: "etcd3", owners: ["operator/manager/store/etcd-store.ts"] },
+];
+
+const MAX_LINES = 500;
+const VAGUE_NAMES = /^(utils?|helpers?|common|misc)$/;
+
+const sources = readSources(["node", "operator", "bin"]);
+const tests = readSources(["test"]);
+const byPath = new Map([...sources, ...tests].map((file) => [file.path, file]));
+
+function partOf(path: string): string {
+  const folders = path.split("/").slice(0, -1);
+  for (let depth = folders.length; depth > 0; depth--) {
+    const part = folders.slice(0, depth).join("/");
+    if (Object.hasOwn(LAYERS, part)) return part;
+  }
+  return "";
+}
+
+function isPure(path: string): boolean {
+  return path.includes("/core/") || PURE.some((part) => path.startsWith(`${part}/`));
+}
+
+describe("imports", () => {
+  test("point down the layers only", () => {
+    const wrong: string[] = [];
+    for (const file of sources) {
+      const part = partOf(file.path);
+      for (const { target } of file.imports) {
+        if (target === undefined) continue;
+        const other = partOf(target);
+        if (other !== part && !LAYERS[part]?.includes(other)) wrong.push(`${file.path} → ${target}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test("name files that exist, with their ending", () => {
+    const wrong = [...sources, ...tests].flatMap((file) =>
+      file.imports
+        .filter(({ target }) => target?.endsWith(".ts") === false || (target !== undefined && !byPath.has(target)))
+        .filter(({ target }) => !target?.endsWith(".json"))
+        .map(({ specifier }) => `${file.path}: ${specifier}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("make no cycles", () => {
+    expect(findCycles(sources)).toEqual([]);
+  });
+
+  test("of packages with one owner stay there", () => {
+    const wrong = sources.flatMap((file) =>
+      SOLE_IMPORTERS.filter(
+        ({ specifier, owners }) =>
+          file.imports.some((used) => used.specifier === specifier) && !owners.includes(file.path),
+      ).map(({ specifier }) => `${file.path} imports ${specifier}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe("files", () => {
+  test("are named for one concept, in kebab-case", () => {
+    const wrong = [...sources, ...tests]
+      .map((file) => file.path)
+      .filter((path) => {
+        const stem = basename(path).replace(/(\.test|\.contract|\.bench)?\.ts$/, "");
+        const isKebab = /^(v\d+(alpha|beta)?\d*|[a-z0-9]+(-[a-z0-9]+)*)$/.test(stem);
+        return (
+          !isKebab || stem === "index" || path.split("/").some((part) => VAGUE_NAMES.test(part.replace(/\.ts$/, "")))
+        );
+      });
+    expect(wrong).toEqual([]);
+  });
+
+  test(`have at most ${MAX_LINES} lines`, () => {
+    const long = [...sources, ...tests].filter((file) => file.text.split("\n").length > MAX_LINES + 1);
+    expect(long.map((file) => file.path)).toEqual([]);
+  });
+
+  test("open with a comment that says what they are", () => {
+    const bare = sources.filter((file) => !/^(#!.*\n)?\/\*\*/.test(file.text));
+    expect(bare.map((file) => file.path)).toEqual([]);
+  });
+
+  test("re-export nothing and have no default export", () => {
+    const wrong = sources.filter(
+      (file) => file.imports.some(({ isReexport }) => isReexport) || /^export default/m.test(file.code),
+    );
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test("carry no notes to self, no silenced checks, no conflict marks", () => {
+    const marks = new RegExp(
+      ["TO", "DO|FIX", "ME|XX", "X\\b|@ts-(ignore|expect-error|nocheck)|biome-ig", "nore|^<<<<<<<|^>>>>>>>"].join(""),
+      "m",
+    );
+    const wrong = [...sources, ...tests].filter((file) => marks.test(file.text));
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+});
+
+describe("purity", () => {
+  test("pure parts have no clock, timers, randomness, Node modules, logs or metrics", () => {
+    const wrong: string[] = [];
+    for (const file of sources.filter(({ path }) => isPure(path))) {
+      const code = IMPURE_CODE.exec(file.code);
+      if (code) wrong.push(`${file.path} uses ${code[0]}`);
+      for (const { specifier } of file.imports)
+        if (IMPURE_IMPORT.test(specifier)) wrong.push(`${file.path} imports ${specifier}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test("what one file owns is touched there only", () => {
+    const wrong = sources.flatMap((file) =>
+      SOLE_OWNERS.filter(({ pattern, owner }) => file.path !== owner && pattern.test(file.code)).map(
+        ({ what }) => `${file.path} touches ${what}`,
+      ),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe("tests", () => {
+  test("none is skipped or singled out, none sleeps", () => {
+    const wrong = tests
+      .filter((file) => file.path !== "test/tidy.test.ts")
+      .filter((file) =>
+        /\b(test|it|describe)\.(only|skip|todo|fails)\b|\bsleep\(|setTimeout\((resolve|done|r)\b/.test(file.code),
+      );
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+});
+
+describe("the checks themselves", () => {
+  test("see the sources", () => {
+    expect(sources.length).toBeGreaterThan(20);
+    expect(exportedNames(byPath.get("node/base/assert.ts") as SourceFile)).toContain("assert");
+    expect(sources.every((file) => partOf(file.path) !== "")).toBe(true);
+  });
+
+  test("find a cycle where there is one", () => {
+    const file = (path: string, target: string): SourceFile => ({
+      path,
+      text: "",
+      code: "",
+      imports: [{ specifier: target, target, names: [], isReexport: false }],
+    });
+    expect(findCycles([file("a.ts", "b.ts"), file("b.ts", "c.ts"), file("c.ts", "b.ts")])).toEqual([
+      "b.ts → c.ts → b.ts",
+    ]);
+  });
+});
+
+function findCycles(files: readonly SourceFile[]): string[] {
+  const targets = new Map(files.map((file) => [file.path, file.imports.map(({ target }) => target)]));
+  const cycles: string[] = [];
+  const state = new Map<string, "open" | "closed">();
+  const trail: string[] = [];
+  const visit = (path: string): void => {
+    if (state.get(path) === "open") {
+      cycles.push([...trail.slice(trail.indexOf(path)), path].join(" → "));
+      return;
+    }
+    if (state.get(path) === "closed") return;
+    state.set(path, "open");
+    trail.push(path);
+    for (const target of targets.get(path) ?? []) if (target !== undefined && targets.has(target)) visit(target);
+    trail.pop();
+    state.set(path, "closed");
+  };
+  for (const path of targets.keys()) visit(path);
+  return cycles;
+}
+
+test("no path in the project names a machine or a vague folder", () => {
+  const wrong = listPaths().filter((path) => path.split("/").some((part) => VAGUE_NAMES.test(part)));
+  expect(wrong).toEqual([]);
+});
