@@ -1,0 +1,47 @@
+# What people do here, one target each. `make help` lists them.
+# Everything runs with the Node of node_modules/ (package `node`), whatever Node the shell has.
+
+NODE := node_modules/node/bin/node
+VITEST := $(NODE) node_modules/vitest/vitest.mjs
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@test -x $(NODE) || { echo "the npm package 'node' did not install its binary: is npm allowed to run install scripts?" >&2; exit 1; }
+	@touch $@
+
+.PHONY: install
+install: node_modules/.installed ## install the packages and Node 26
+
+.PHONY: up
+up: install ## run the quickstart cluster on this machine
+	bin/pika up -f examples/quickstart.yaml
+
+.PHONY: check
+check: install ## types, format and lint
+	tsc -p .
+	biome check .
+
+.PHONY: test
+test: check test-tools ## everything that must pass
+	$(VITEST) run
+
+.PHONY: test-tools
+test-tools: ## install what the tests run beside us (redis-server, redis-tools, etcd), where this machine can
+	@test/support/install-tools.sh
+
+.PHONY: build
+build: install ## emit JavaScript to dist/ for the image and the npm package
+	rm -rf dist && tsc -p tsconfig.build.json
+
+.PHONY: bench
+bench: install test-tools ## measure beside redis-server and write docs/benchmarks.md
+	$(NODE) test/bench/run.ts
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf dist coverage

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Installs the programs that tests run beside ours: redis-server, redis-cli and redis-benchmark to compare with,
+# etcd for the metadata store. Where that cannot be done it says so, and under CI=true it fails.
+set -u
+missing=
+for tool in redis-server redis-cli redis-benchmark etcd; do
+  command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+done
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  echo "installing:$missing"
+  # No services: the packages' own servers must not start and hold ports.
+  printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+  apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -qy redis-server redis-tools etcd-server >/dev/null
+  rm -f /usr/sbin/policy-rc.d
+fi
+
+still=
+for tool in redis-server redis-cli redis-benchmark etcd; do
+  command -v "$tool" >/dev/null 2>&1 || still="$still $tool"
+done
+[ -z "$still" ] && exit 0
+echo "not installed:$still. Tests that need them will not run (Debian: apt-get install redis-server redis-tools etcd-server)." >&2
+[ "${CI:-}" = true ] && exit 1
+exit 0
