@@ -6,6 +6,8 @@
  */
 
 const INITIAL_BYTES = 64 * 1024;
+/** A writer that is cleared keeps no more room than this: enough for a turn of a thousand connections. */
+const KEPT_BYTES = 4 * 1024 * 1024;
 const CR = 13;
 const LF = 10;
 /** Whole numbers of at most this many digits are written digit by digit. */
@@ -24,6 +26,12 @@ export class ReplyWriter {
     return this.length;
   }
 
+  /** Forgets all, and gives back the room that an unusually long reply took. */
+  clear(): void {
+    this.length = 0;
+    if (this.buf.length > KEPT_BYTES) this.buf = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  }
+
   /** Forgets all that was written since `mark` (a command that is run again, an aborted EXEC). */
   rewind(mark: number): void {
     this.length = mark;
@@ -35,7 +43,15 @@ export class ReplyWriter {
   }
 
   ok(): void {
-    this.#line(43, "OK");
+    this.#reserve(5);
+    const { buf } = this;
+    let at = this.length;
+    buf[at++] = 43;
+    buf[at++] = 79;
+    buf[at++] = 75;
+    buf[at++] = CR;
+    buf[at++] = LF;
+    this.length = at;
   }
 
   /** An error; `text` starts with its code word (`ERR`, `WRONGTYPE`). CR and LF become spaces. */
@@ -66,12 +82,12 @@ export class ReplyWriter {
 
   /** "No value" where a bulk string was asked for: `$-1`, or `_` in RESP3. */
   nil(): void {
-    this.#line(this.protocol === 3 ? 95 : 36, this.protocol === 3 ? "" : "-1");
+    this.#none(36);
   }
 
   /** "No value" where an array was asked for: `*-1`, or `_` in RESP3. */
   nilArray(): void {
-    this.#line(this.protocol === 3 ? 95 : 42, this.protocol === 3 ? "" : "-1");
+    this.#none(42);
   }
 
   /** Opens an array of `count` replies, which must follow. */
@@ -129,6 +145,22 @@ export class ReplyWriter {
       buf.copy(this.buf, this.length, start, end);
     }
     this.length += size;
+  }
+
+  #none(type: number): void {
+    this.#reserve(5);
+    const { buf } = this;
+    let at = this.length;
+    if (this.protocol === 3) {
+      buf[at++] = 95;
+    } else {
+      buf[at++] = type;
+      buf[at++] = 45;
+      buf[at++] = 49;
+    }
+    buf[at++] = CR;
+    buf[at++] = LF;
+    this.length = at;
   }
 
   #line(type: number, text: string): void {
