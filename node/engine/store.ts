@@ -8,7 +8,7 @@ export interface StoreBatch {
   /** Bytes of all keys and values put so far. */
   readonly sizeBytes: number;
   readonly operationCount: number;
-  /** The buffers must not change until the batch is written. A later operation on a key wins. */
+  /** Key and value are copied at once, so they may lie in memory that changes. A later operation on a key wins. */
   put(key: Buffer, value: Buffer): void;
   delete(key: Buffer): void;
 }
@@ -40,7 +40,8 @@ export interface StoreIterator {
 }
 
 /**
- * All methods but `getSync` are asynchronous and work on the library's threads.
+ * All methods but `getSync` are asynchronous and work on the library's threads. There is no synchronous read of a range:
+ * LevelDB's iterators are asynchronous. `close` and then `open` again is allowed, and is the way out of StoreFull.
  * Errors: OperatingError `StoreFull` (no space: closed and opened again once there is room, DESIGN §4.9),
  * `StoreCorrupt`, `StoreFailed`; after the last two the node stops.
  */
@@ -56,8 +57,6 @@ export interface Store {
   write(batch: StoreBatch, options: { readonly sync: boolean }): Promise<void>;
   snapshot(): StoreSnapshot;
   iterate(range: StoreRange, snapshot?: StoreSnapshot): StoreIterator;
-  /** Reads a range on this thread; for a few entries (SCAN, recovery), never for a whole data set. */
-  readRangeSync?(range: StoreRange): readonly StoreEntry[];
   /** Estimated bytes on disk of a range. */
   approximateSizeBytes(range: StoreRange): Promise<number>;
 }
