@@ -12,38 +12,27 @@
 
 import type { Argv } from "../base/argv.ts";
 import { assert } from "../base/assert.ts";
+import {
+  isRecordTree,
+  MAX_RECORD_HEADER_BYTES,
+  type RecordType,
+  recordExpireAtMs,
+  recordPayloadStart,
+  recordType,
+  writeRecordHeader,
+} from "../engine/record-format.ts";
 import { type Transaction, type TreeId, View } from "../engine/transaction.ts";
-
-/** The low nibble of a value's first byte. */
-export const TYPE_STRING = 1;
-export const TYPE_LIST = 2;
-export const TYPE_HASH = 3;
-export const TYPE_SET = 4;
-export const TYPE_ZSET = 5;
-export const TYPE_STREAM = 6;
-
-export type RecordType =
-  | typeof TYPE_STRING
-  | typeof TYPE_LIST
-  | typeof TYPE_HASH
-  | typeof TYPE_SET
-  | typeof TYPE_ZSET
-  | typeof TYPE_STREAM;
+import { Scratch } from "./scratch.ts";
 
 /** Added to a type in `write`: the payload is one tree descriptor (two in a sorted set), not the value itself. */
 export const TREE_FORM = 0x20;
-const HAS_EXPIRY = 0x10;
 const TYPE_MASK = 0x0f;
-const PLAIN_HEAD_BYTES = 1;
-const EXPIRY_HEAD_BYTES = 9;
 const DESCRIPTOR_BYTES = 32;
 
 /** The heads without an expiry, by type and form. */
 const PLAIN_HEADS = Array.from({ length: 0x30 }, (_, kind) => Buffer.from([kind]));
 
-/** Expire-at times below this are stored; none is ever later (2^53 ms is in the year 287396). */
-export const MAX_EXPIRE_AT_MS = Number.MAX_SAFE_INTEGER;
-
+const scratch = new Scratch();
 const NO_BYTES = Buffer.alloc(0);
 
 export class LiveRecord {
@@ -68,6 +57,11 @@ export class LiveRecord {
   /** The buffer of the payload: not to be changed, not to be kept. */
   get buf(): Buffer {
     return this.#view.buf;
+  }
+
+  /** Type and form of the live value, as `write` takes them. */
+  get kind(): number {
+    return this.isTree ? this.type | TREE_FORM : this.type;
   }
 
   get payloadSize(): number {
@@ -109,18 +103,14 @@ export class LiveRecord {
       return false;
     }
     const view = this.#view;
-    const first = view.buf[view.start] as number;
-    const hasExpiry = (first & HAS_EXPIRY) !== 0;
-    this.payloadStart = view.start + (hasExpiry ? EXPIRY_HEAD_BYTES : PLAIN_HEAD_BYTES);
+    this.payloadStart = recordPayloadStart(view.buf, view.start);
     this.payloadEnd = view.end;
-    this.#hasTrees = (first & TREE_FORM) !== 0;
-    if (hasExpiry) {
-      const expireAtMs = readUint64(view.buf, view.start + PLAIN_HEAD_BYTES);
-      if (expireAtMs <= tx.nowMs) return false;
-      this.expireAtMs = expireAtMs;
-    }
+    this.#hasTrees = isRecordTree(view.buf, view.start);
+    const expireAtMs = recordExpireAtMs(view.buf, view.start);
+    if (expireAtMs !== 0 && expireAtMs <= tx.nowMs) return false;
+    this.expireAtMs = expireAtMs;
     this.exists = true;
-    this.type = (first & TYPE_MASK) as RecordType;
+    this.type = recordType(view.buf, view.start);
     this.isTree = this.#hasTrees;
     return true;
   }
@@ -154,7 +144,10 @@ export class LiveRecord {
   writeExpiry(tx: Transaction, expireAtMs: number): void {
     assert(this.exists, "a record that gets an expiry exists");
     this.expireAtMs = expireAtMs;
-    this.write(tx, this.type | (this.isTree ? TREE_FORM : 0), this.buf, this.payloadStart, this.payloadEnd);
+    // A View is void once its record is written, so the payload moves to bytes of its own.
+    const start = scratch.take(this.payloadSize);
+    this.buf.copy(scratch.buf, start, this.payloadStart, this.payloadEnd);
+    this.write(tx, this.kind, scratch.buf, start, start + this.payloadSize);
   }
 
   /** Removes the record, live or expired, and gives its trees to the collector. */
@@ -194,16 +187,10 @@ export class LiveRecord {
 }
 
 function makeExpiringHead(kind: number, expireAtMs: number): Buffer {
-  const head = Buffer.allocUnsafe(EXPIRY_HEAD_BYTES);
-  head[0] = kind | HAS_EXPIRY;
-  head.writeUInt32BE(Math.floor(expireAtMs / 0x1_0000_0000), 1);
-  head.writeUInt32BE(expireAtMs >>> 0, 5);
+  const head = Buffer.allocUnsafe(MAX_RECORD_HEADER_BYTES);
+  const type = (kind & TYPE_MASK) as RecordType;
+  writeRecordHeader(head, 0, { type, isTree: (kind & TREE_FORM) !== 0, expireAtMs });
   return head;
-}
-
-/** An unsigned 64-bit number that is known to be a safe integer. */
-function readUint64(buf: Buffer, at: number): number {
-  return buf.readUInt32BE(at) * 0x1_0000_0000 + buf.readUInt32BE(at + 4);
 }
 
 /** The tree that the descriptor at `buf[at]` names. */
