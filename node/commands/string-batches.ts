@@ -2,8 +2,8 @@
 
 import type { Argv } from "../base/argv.ts";
 import { LiveRecord } from "../datatypes/record.ts";
-import { RECORD_STRING } from "../engine/record-format.ts";
 import { writeString } from "../datatypes/string.ts";
+import { RECORD_STRING } from "../engine/record-format.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import { wrongArityText } from "../resp/error-texts.ts";
 import type { DataCommand, DataContext } from "./command.ts";

@@ -6,9 +6,9 @@
 import { assert } from "../base/assert.ts";
 import { addLongDoubles, formatLongDouble, parseLongDouble } from "../datatypes/long-double.ts";
 import { LiveRecord } from "../datatypes/record.ts";
-import { RECORD_STRING } from "../engine/record-format.ts";
 import { Scratch } from "../datatypes/scratch.ts";
 import { stringSize } from "../datatypes/string.ts";
+import { RECORD_STRING } from "../engine/record-format.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import { narrowInteger, parseInteger, readInteger } from "./argument-reader.ts";
@@ -93,7 +93,7 @@ function writeInteger(tx: Transaction, value: number | bigint): void {
   } else {
     const text = value.toString();
     at = end - text.length;
-    buf.latin1Write(text, at);
+    buf.write(text, at, "latin1");
   }
   record.write(tx, RECORD_STRING, buf, at, end);
 }
@@ -106,7 +106,7 @@ function executeIncrbyfloat({ argv, reply, tx }: DataContext): void {
       return;
     }
     const isShort = !record.isTree && stringSize(record) < MAX_FLOAT_BYTES;
-    current = isShort ? record.buf.latin1Slice(record.payloadStart, record.payloadEnd) : "";
+    current = isShort ? record.buf.toString("latin1", record.payloadStart, record.payloadEnd) : "";
   }
   const value = parseLongDouble(current);
   const amount = argv.lengthOf(2) < MAX_FLOAT_BYTES ? parseLongDouble(argv.text(2)) : undefined;

@@ -1,8 +1,8 @@
 /** The string commands that read or write a part of a value: APPEND, GETRANGE (and its old name SUBSTR), SETRANGE. */
 
 import { LiveRecord } from "../datatypes/record.ts";
-import { RECORD_STRING } from "../engine/record-format.ts";
 import { appendToString, MAX_STRING_BYTES, overwriteString, stringSize } from "../datatypes/string.ts";
+import { RECORD_STRING } from "../engine/record-format.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import { readClampedInteger } from "./argument-reader.ts";
 import type { DataCommand, DataContext } from "./command.ts";

@@ -6,8 +6,8 @@
 import type { Argv } from "../base/argv.ts";
 import { isPast, MILLISECONDS, SECONDS, type TimeUnit } from "../datatypes/expiry.ts";
 import { LiveRecord } from "../datatypes/record.ts";
-import { RECORD_STRING } from "../engine/record-format.ts";
 import { stringSize, writeString } from "../datatypes/string.ts";
+import { RECORD_STRING } from "../engine/record-format.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import type { DataCommand, DataContext } from "./command.ts";
