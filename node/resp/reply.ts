@@ -37,6 +37,17 @@ export class ReplyWriter {
     this.length = mark;
   }
 
+  /**
+   * Moves what was written since `from` in front of what was written since `mark` (`mark` ≤ `from`): for the header
+   * of an array whose count is known only when its elements are written.
+   */
+  putBefore(mark: number, from: number): void {
+    const size = this.length - from;
+    this.#reserve(size);
+    this.buf.copyWithin(mark + size, mark, this.length);
+    this.buf.copyWithin(mark, from + size, from + 2 * size);
+  }
+
   /** A simple string: no CR or LF in it. */
   simple(text: string): void {
     this.#line(43, text);
@@ -205,11 +216,52 @@ export class ReplyWriter {
   }
 }
 
-/** A double as Redis 7 prints it: shortest round-trip digits, `inf`, `-inf`, `nan`. */
+/** Whole numbers below this have an exact text of at most 16 digits by JavaScript's rules too. */
+const EXACT_INTEGERS = 2 ** 53;
+/** Multiples of 2^-10 below 2^16 have at most 15 digits, so that the shortest text is the exact one. */
+const EXACT_SCALE = 2 ** 10;
+const EXACT_FRACTIONS = 2 ** 16;
+/** Significant digits that Redis 7.0 prints: C's `%.17g`. */
+const DIGITS = 17;
+/** Digits behind the first one that tell a tie from what is only close to one. */
+const MANY_DIGITS = 60;
+
+/** A double as Redis 7.0 prints it: C's `%.17g`, or `inf`, `-inf`, `nan`. 0.1 is 0.10000000000000001. */
 export function formatDouble(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return "inf";
   if (value === Number.NEGATIVE_INFINITY) return "-inf";
   if (Number.isNaN(value)) return "nan";
-  if (Object.is(value, -0)) return "-0";
-  return String(value);
+  if (value < 0 || Object.is(value, -0)) return `-${formatDouble(-value)}`;
+  const isExact = Number.isInteger(value) ? value < EXACT_INTEGERS : value < EXACT_FRACTIONS;
+  if (isExact && Number.isInteger(value * EXACT_SCALE)) return String(value);
+  const rounded = value.toExponential(DIGITS - 1);
+  const exponent = Number(rounded.slice(DIGITS + 2));
+  const scientific = roundTieToEven(value, exponent, rounded);
+  const digits = `${scientific[0]}${scientific.slice(2, DIGITS + 1)}`;
+  if (exponent >= DIGITS || exponent < -4) {
+    const power = String(Math.abs(exponent)).padStart(2, "0");
+    return `${withPoint(digits, 1)}e${exponent < 0 ? "-" : "+"}${power}`;
+  }
+  return exponent >= 0 ? withPoint(digits, exponent + 1) : withPoint("0".repeat(-exponent) + digits, 1);
+}
+
+/**
+ * JavaScript rounds a tie up, C to the even digit. A tie has 18 digits, the last behind as many decimals at most as
+ * the number has binary ones, so few numbers can be one.
+ */
+function roundTieToEven(value: number, exponent: number, rounded: string): string {
+  const isEven = (rounded.charCodeAt(DIGITS) & 1) === 0;
+  if (isEven || !Number.isInteger(value * 2 ** (DIGITS - exponent))) return rounded;
+  const exact = value.toExponential(MANY_DIGITS);
+  const isTie = /^50*e/.test(exact.slice(DIGITS + 1));
+  return isTie ? exact.slice(0, DIGITS + 1) + exact.slice(exact.indexOf("e")) : rounded;
+}
+
+/** Digits with a point behind `wholeDigits` of them, without the zeros at the end. */
+function withPoint(digits: string, wholeDigits: number): string {
+  let end = digits.length;
+  while (end > wholeDigits && digits.charCodeAt(end - 1) === 48) end--;
+  return end === wholeDigits
+    ? digits.slice(0, end)
+    : `${digits.slice(0, wholeDigits)}.${digits.slice(wholeDigits, end)}`;
 }

@@ -83,14 +83,40 @@ it("gives back the room of a very long reply when cleared", () => {
   expect(reply.buf.length).toBeLessThan(1024 * 1024);
 });
 
+it("puts what was written last in front", () => {
+  const text = written(2, (reply) => {
+    reply.ok();
+    const mark = reply.mark();
+    reply.integer(7);
+    reply.integer(8);
+    const from = reply.mark();
+    reply.array(2);
+    reply.putBefore(mark, from);
+    reply.integer(9);
+  });
+  expect(text).toBe("+OK\r\n*2\r\n:7\r\n:8\r\n:9\r\n");
+});
+
 it.each([
   [3, "3"],
-  [0.1, "0.1"],
+  [0.1, "0.10000000000000001"],
+  [3.14, "3.1400000000000001"],
+  [-1.5, "-1.5"],
+  [0.0001, "0.0001"],
+  [0.00001, "1.0000000000000001e-05"],
+  [1e16, "10000000000000000"],
+  [2 ** 56, "72057594037927936"],
+  [1e17, "1e+17"],
+  [1234567890123456 * 100, "1.234567890123456e+17"],
+  [1.7976931348623157e308, "1.7976931348623157e+308"],
+  [5e-324, "4.9406564584124654e-324"],
+  [151894085233161 + 0.625, "151894085233161.62"],
+  [151894085233161 + 0.875, "151894085233161.88"],
   [-0, "-0"],
   [Number.POSITIVE_INFINITY, "inf"],
   [Number.NEGATIVE_INFINITY, "-inf"],
   [Number.NaN, "nan"],
   [1e21, "1e+21"],
-])("formats %d as %s", (value, text) => {
+])("formats %d as %s, as redis-server 7.0 does", (value, text) => {
   expect(formatDouble(value)).toBe(text);
 });
