@@ -40,7 +40,9 @@ export type FanOut =
   /** Split by key (each key with the `step - 1` arguments behind it). */
   | { readonly over: "keys"; readonly join: "array" | "sum" | "ok" }
   /** Sent to every leader of the table, run on each slot that it leads. */
-  | { readonly over: "leaders"; readonly join: "arrays" | "sum" | "ok" | "anyValue" };
+  | { readonly over: "leaders"; readonly join: "arrays" | "sum" | "ok" | "anyValue" }
+  /** SCAN: asked of one slot after the other, see scan-join.ts. */
+  | { readonly over: "cursor" };
 
 /** What a data command works with. One object serves all commands; nothing may keep it. */
 export interface DataContext {

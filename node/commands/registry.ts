@@ -8,10 +8,11 @@ import type { Argv } from "../base/argv.ts";
 import { assert } from "../base/assert.ts";
 import { unknownCommandText, unknownSubcommandText, wrongArityText } from "../resp/error-texts.ts";
 import type { Command, DataCommand } from "./command.ts";
+import { keyCommands } from "./keys.ts";
 import { stringCommands } from "./strings.ts";
 
 /** Every family of commands over data: a family adds its line here. */
-export const dataCommands: readonly DataCommand[] = [...stringCommands];
+export const dataCommands: readonly DataCommand[] = [...stringCommands, ...keyCommands];
 
 const PIPE = 124;
 /** Slots of the table for each name: short probes at a few kilobytes. */
