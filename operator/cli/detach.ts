@@ -1,0 +1,65 @@
+/** `pika up -d`: starts the supervising process in the background and returns when the cluster is ready or failed. */
+
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type Clock, delay } from "../../node/base/clock.ts";
+import { OperatingError } from "../../node/base/errors.ts";
+import type { Output } from "./output.ts";
+import { isOurProcess, StateDirectory } from "./state-directory.ts";
+import { describeReady, planFiles, readFiles, type UpOptions } from "./up.ts";
+
+export interface DetachDeps {
+  readonly output: Output;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly detach: (args: readonly string[], logFile: string) => number;
+}
+
+const DEADLINE_MS = 90_000;
+const POLL_MS = 50;
+
+/** @throws OperatingError with what the background process said when it failed to start. */
+export async function startDetached(options: UpOptions, deps: DetachDeps): Promise<void> {
+  const plan = planFiles(readFiles(options.files), { portBase: options.portBase, hasEtcd: options.etcd.length > 0 });
+  const state = new StateDirectory(options.dataDir, plan.cluster);
+  const before = state.readRecord();
+  if (before && isOurProcess(before.supervisorPid)) {
+    throw new OperatingError(
+      "AlreadyRunning",
+      `cluster ${plan.cluster} already runs (process ${before.supervisorPid}); change it with \`pika apply -f\`, stop it with \`pika down\``,
+    );
+  }
+  mkdirSync(state.path, { recursive: true });
+  const logFile = join(state.path, "up.log");
+  const fileArgs = options.files.flatMap((file) => ["-f", resolve(file)]);
+  const etcdArgs = options.etcd.flatMap((url) => ["--etcd", url]);
+  const args = [
+    "up",
+    ...fileArgs,
+    "--data-dir",
+    resolve(options.dataDir),
+    "--port-base",
+    `${options.portBase}`,
+    ...etcdArgs,
+  ];
+  const pid = deps.detach(args, logFile);
+  deps.output.status(`starting ${plan.cluster}`);
+  const deadlineMs = deps.clock.monotonicMs() + DEADLINE_MS;
+  while (deps.clock.monotonicMs() < deadlineMs) {
+    const record = state.readRecord();
+    if (record?.supervisorPid === pid && record.phase === "ready") {
+      deps.output.status("");
+      for (const line of describeReady(plan)) deps.output.line(line);
+      deps.output.line(`runs in the background (process ${pid}, log ${logFile}); stop it with \`pika down\``);
+      return;
+    }
+    if (record?.supervisorPid === pid && record.phase === "failed")
+      throw new OperatingError("NotReady", record.message);
+    if (!isOurProcess(pid)) throw new OperatingError("NotStarted", `did not start; ${logFile} says why`);
+    await delay(deps.clock, POLL_MS, deps.signal);
+  }
+  throw new OperatingError(
+    "NotReady",
+    `not ready after ${DEADLINE_MS / 1000} s; ${logFile} and \`pika status\` say what is missing`,
+  );
+}

@@ -1,0 +1,191 @@
+/**
+ * The command line: verbs, their options and help (commander). What a verb does is injected or in its own file.
+ * Exit codes: 0 done, 1 the verb failed (one message on standard error), 2 wrong usage.
+ */
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import { OperatingError } from "../../node/base/errors.ts";
+import {
+  environmentName,
+  flagName,
+  type OptionTable,
+  type OptionValues,
+  readOptions,
+} from "../../node/base/options.ts";
+import { runApply } from "./apply.ts";
+import { startDetached } from "./detach.ts";
+import { runDown } from "./down.ts";
+import type { Output } from "./output.ts";
+import { listClusters, StateDirectory } from "./state-directory.ts";
+import { runStatus, type StatusSource } from "./status.ts";
+import { runUp, type UpDeps } from "./up.ts";
+
+/** A long-running process of the program: `pika node`, `pika manager`. */
+export interface ProcessVerb<T extends OptionTable = OptionTable> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: T;
+  /** Runs until the signal aborts. */
+  readonly run: (values: OptionValues<T>, signal: AbortSignal) => Promise<void>;
+}
+
+export interface ProgramDeps extends UpDeps {
+  readonly version: string;
+  readonly output: Output;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly processes: readonly ProcessVerb[];
+  readonly connectStatus: (options: { readonly urls: readonly string[]; readonly secretFile: string }) => StatusSource;
+  /** Starts `pika up` with these arguments in the background, output to the file; its process id. */
+  readonly detach: (args: readonly string[], logFile: string) => number;
+}
+
+const DEFAULT_DATA_DIR = ".pika";
+const DEFAULT_PORT_BASE = 9200;
+
+/** The whole command line. `parseAsync(argv)` runs it. */
+export function createProgram(deps: ProgramDeps): Command {
+  const program = new Command("pika")
+    .description("Pika cluster: Redis data types on disk, distributed, on Kubernetes or on this machine")
+    .version(deps.version)
+    .showHelpAfterError("(pika --help lists the verbs)")
+    .exitOverride();
+  addUp(program, deps);
+  addApply(program, deps);
+  addDown(program, deps);
+  addStatus(program, deps);
+  for (const verb of deps.processes) addProcess(program, verb, deps);
+  return program;
+}
+
+function parsePortBase(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1024 || port > 64_000)
+    throw new InvalidArgumentError("a port from 1024 to 64000 is allowed.");
+  return port;
+}
+
+function collect(text: string, previous: readonly string[]): readonly string[] {
+  return [...previous, ...text.split(",").filter((part) => part !== "")];
+}
+
+const files = () =>
+  new Option(
+    "-f, --file <file...>",
+    "manifests: YAML, several documents a file; - for standard input",
+  ).makeOptionMandatory();
+const dataDir = () => new Option("--data-dir <dir>", "where local clusters keep their data").default(DEFAULT_DATA_DIR);
+
+interface UpFlags {
+  readonly file: string[];
+  readonly dataDir: string;
+  readonly portBase: number;
+  readonly etcd: string[];
+  readonly detach?: boolean;
+}
+
+function addUp(program: Command, deps: ProgramDeps): void {
+  program
+    .command("up")
+    .description("run the cluster of the manifests as local processes")
+    .addOption(files())
+    .addOption(dataDir())
+    .addOption(
+      new Option("--port-base <port>", "first port; nodes listen on base + 21, 31, 41 …")
+        .argParser(parsePortBase)
+        .default(DEFAULT_PORT_BASE),
+    )
+    .addOption(
+      new Option("--etcd <url>", "endpoints of etcd instead of the embedded store").argParser(collect).default([]),
+    )
+    .option("-d, --detach", "return when the cluster is ready; stop it with `pika down`")
+    .action(async (flags: UpFlags) => {
+      const options = { files: flags.file, dataDir: flags.dataDir, portBase: flags.portBase, etcd: flags.etcd };
+      await (flags.detach ? startDetached(options, deps) : runUp(options, deps));
+    });
+}
+
+function addApply(program: Command, deps: ProgramDeps): void {
+  program
+    .command("apply")
+    .description("change the running local cluster: more nodes, tables, replicas")
+    .addOption(files())
+    .addOption(dataDir())
+    .action((flags: { file: string[]; dataDir: string }) =>
+      runApply({ files: flags.file, dataDir: flags.dataDir }, deps),
+    );
+}
+
+function addDown(program: Command, deps: ProgramDeps): void {
+  program
+    .command("down")
+    .description("stop a local cluster; its data stay")
+    .argument("[cluster]", "needed where several run")
+    .addOption(dataDir())
+    .action((cluster: string | undefined, flags: { dataDir: string }) =>
+      runDown({ dataDir: flags.dataDir, cluster: cluster ?? onlyCluster(flags.dataDir) }, deps),
+    );
+}
+
+interface StatusFlags {
+  readonly dataDir: string;
+  readonly manager: string[];
+  readonly secretFile?: string;
+  readonly output: string;
+}
+
+function addStatus(program: Command, deps: ProgramDeps): void {
+  program
+    .command("status")
+    .description("show nodes, tables and slots")
+    .argument("[cluster]", "a local cluster; needed where several run")
+    .addOption(dataDir())
+    .addOption(new Option("--manager <url>", "managers of a cluster that is not local").argParser(collect).default([]))
+    .option("--secret-file <file>", "the cluster's secret, with --manager")
+    .addOption(new Option("-o, --output <format>", "form of the answer").choices(["text", "json"]).default("text"))
+    .action((cluster: string | undefined, flags: StatusFlags) =>
+      runStatus(deps.connectStatus(findManagers(cluster, flags)), { isJson: flags.output === "json" }, deps.output),
+    );
+}
+
+function findManagers(
+  cluster: string | undefined,
+  flags: StatusFlags,
+): { urls: readonly string[]; secretFile: string } {
+  if (flags.manager.length > 0) {
+    if (flags.secretFile === undefined) throw new OperatingError("MissingOption", "--manager also needs --secret-file");
+    return { urls: flags.manager, secretFile: flags.secretFile };
+  }
+  const state = new StateDirectory(flags.dataDir, cluster ?? onlyCluster(flags.dataDir));
+  const record = state.readRecord();
+  if (!record) throw new OperatingError("NotRunning", `no local cluster ${cluster ?? ""} runs from ${flags.dataDir}`);
+  return { urls: record.managers, secretFile: state.secretFile };
+}
+
+function onlyCluster(directory: string): string {
+  const names = listClusters(directory);
+  const [first] = names;
+  if (first === undefined) throw new OperatingError("NotRunning", `no local cluster runs from ${directory}`);
+  if (names.length > 1)
+    throw new OperatingError("WhichCluster", `several clusters run from ${directory}: name one of ${names.join(", ")}`);
+  return first;
+}
+
+function addProcess(program: Command, verb: ProcessVerb, deps: ProgramDeps): void {
+  const command = program.command(verb.name).description(verb.summary);
+  for (const [name, spec] of Object.entries(verb.options)) {
+    const shown = Array.isArray(spec.default) ? spec.default.join(",") : String(spec.default);
+    command.addOption(
+      new Option(`--${flagName(name)} <${spec.kind}>`, `${spec.help} (default: ${shown === "" ? "none" : shown})`),
+    );
+  }
+  command.action((flags: Record<string, string>) => {
+    const fromEnvironment = Object.fromEntries(
+      Object.keys(verb.options).map((name) => [name, deps.environment[environmentName(name)]]),
+    );
+    const values = readOptions(verb.options, [
+      { describe: (name) => `--${flagName(name)}`, values: flags },
+      { describe: environmentName, values: fromEnvironment },
+    ]);
+    return verb.run(values, deps.signal);
+  });
+}
