@@ -5,6 +5,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { delay, SystemClock } from "../../node/base/clock.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
 
@@ -132,8 +133,11 @@ export class ServerProcess {
   }
 }
 
+const clock = new SystemClock();
+
+/** Between two looks at something that is measured. */
 export function pause(delayMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, delayMs));
+  return delay(clock, delayMs);
 }
 
 /** A port with two free ones behind it. */
