@@ -1,0 +1,115 @@
+/**
+ * KeyedTree: an ordered map of byte strings to byte strings, both of any length, in pages (kind 1).
+ * Hashes, sets and sorted sets are made of it. All operations are O(log n); see page-tree.ts for the rules.
+ *
+ *   const tree = new KeyedTree();            // a handle, to be kept and reused
+ *   tree.create(tx);                         // or: tree.open(tx, view.buf, view.start + payload offset)
+ *   tree.put(key…, value…)                   // true: the key is new; tree.get(key…, out); tree.delete(key…)
+ *   tree.count, tree.sizeBytes               // exact, at once
+ *   tree.countBelow(key…)                    // rank of a key; of keys below a bound
+ *   tree.removeRange(fromRank, toRank)       // by rank, whole pages at once
+ *   if (tree.isChanged) tree.writeDescriptor(head, at)
+ *   cursor.seekKey(tree, key…) / seekRank(tree, rank); cursor.key, cursor.value; cursor.next(), previous()
+ */
+
+import { ElementTree } from "./element-tree.ts";
+import { childCount, childPage, findChild } from "./inner-page.ts";
+import { compareKeyAt, elementAt, findElement, viewValue } from "./leaf-page.ts";
+import { KEYED, slotCount } from "./page.ts";
+import type { PageNumber, View } from "./transaction.ts";
+
+export class KeyedTree extends ElementTree {
+  constructor() {
+    super(KEYED);
+  }
+
+  /** Points `out` at the value of the key `buf[start, end)`. False, with `out` untouched, where there is none. */
+  get(buf: Buffer, start: number, end: number, out: View): boolean {
+    const index = this.#find(buf, start, end);
+    if (index < 0) return false;
+    viewValue(this.leaf, elementAt(this.leaf, index), out);
+    return true;
+  }
+
+  has(buf: Buffer, start: number, end: number): boolean {
+    return this.#find(buf, start, end) >= 0;
+  }
+
+  /** Sets the value `value[valueStart, valueEnd)` of the key `buf[start, end)`. True where the key is new. */
+  put(buf: Buffer, start: number, end: number, value: Buffer, valueStart: number, valueEnd: number): boolean {
+    this.element.setKey(buf, start, end);
+    this.element.setValue(value, valueStart, valueEnd);
+    this.#putIn(this.root, this.height, KeyedTree.allEdges);
+    const isNew = this.deltaCount === 1;
+    this.finish();
+    return isNew;
+  }
+
+  /** Removes a key. False where there is none. */
+  delete(buf: Buffer, start: number, end: number): boolean {
+    this.element.setKey(buf, start, end);
+    this.deltaCount = 0;
+    this.deltaSize = 0;
+    this.#deleteIn(this.root, this.height);
+    if (this.deltaCount === 0) return false;
+    this.finish();
+    return true;
+  }
+
+  /** How many keys come before `buf[start, end)`: its rank, where it is a key. */
+  countBelow(buf: Buffer, start: number, end: number): number {
+    let number = this.root;
+    let below = 0;
+    for (let level = this.height; level > 0; level--) {
+      const page = this.read(number, level);
+      const index = findChild(page, buf, start, end);
+      for (let i = 0; i < index; i++) below += childCount(page, i);
+      number = childPage(page, index);
+    }
+    return below + findElement(this.read(number, 0), buf, start, end);
+  }
+
+  /** Goes to the leaf where the key belongs; returns its index there, or -1. */
+  #find(buf: Buffer, start: number, end: number): number {
+    let number = this.root;
+    for (let level = this.height; level > 0; level--) {
+      const page = this.read(number, level);
+      number = childPage(page, findChild(page, buf, start, end));
+    }
+    const page = this.read(number, 0);
+    const index = findElement(page, buf, start, end);
+    const isFound = index < slotCount(page) && compareKeyAt(page, elementAt(page, index), buf, start, end) === 0;
+    return isFound ? index : -1;
+  }
+
+  #putIn(number: PageNumber, level: number, edges: number): void {
+    const { keyBuf, keyStart, keyEnd } = this.element;
+    const page = this.read(number, level);
+    if (level > 0) {
+      const index = findChild(page, keyBuf, keyStart, keyEnd);
+      this.#putIn(childPage(page, index), level - 1, this.edgesOf(page, index, edges));
+      this.absorb(number, level, index, edges);
+      return;
+    }
+    const index = findElement(page, keyBuf, keyStart, keyEnd);
+    const isThere =
+      index < slotCount(page) && compareKeyAt(page, elementAt(page, index), keyBuf, keyStart, keyEnd) === 0;
+    if (isThere) this.replaceInLeaf(number, page, index, edges);
+    else this.insertIntoLeaf(number, page, index, edges);
+  }
+
+  #deleteIn(number: PageNumber, level: number): void {
+    const { keyBuf, keyStart, keyEnd } = this.element;
+    const page = this.read(number, level);
+    if (level > 0) {
+      const index = findChild(page, keyBuf, keyStart, keyEnd);
+      this.#deleteIn(childPage(page, index), level - 1);
+      this.absorb(number, level, index, 0);
+      return;
+    }
+    const index = findElement(page, keyBuf, keyStart, keyEnd);
+    if (index === slotCount(page)) return;
+    if (compareKeyAt(page, elementAt(page, index), keyBuf, keyStart, keyEnd) !== 0) return;
+    this.removeFromLeaf(number, page, index, index + 1);
+  }
+}
