@@ -3,56 +3,29 @@ import { describe, expect, test } from "vitest";
 import { KeyedTree } from "../../../node/engine/keyed-tree.ts";
 import { View } from "../../../node/engine/transaction.ts";
 import { TreeCursor } from "../../../node/engine/tree-cursor.ts";
-import { DESCRIPTOR_BYTES } from "../../../node/engine/tree-pages.ts";
-import { MapTransaction } from "../../support/map-transaction.ts";
+import { StoredTree } from "../../support/stored-tree.ts";
 import { checkTree } from "../../support/tree-invariants.ts";
 
-/** A tree whose descriptor is kept between transactions, as a record would keep it; each call is a transaction. */
-class StoredTree {
-  readonly tx: MapTransaction;
-  readonly tree = new KeyedTree();
-  #descriptor = Buffer.alloc(DESCRIPTOR_BYTES);
+type Stored = StoredTree<KeyedTree>;
 
-  constructor(missEverything: boolean) {
-    this.tx = new MapTransaction({ missEverything });
-    this.tx.runToEnd(() => {
-      this.tree.create(this.tx);
-      this.tree.writeDescriptor(this.#descriptor, 0);
-    });
-  }
+function put(stored: Stored, key: Buffer, value: Buffer): boolean {
+  return stored.run((tree) => tree.put(key, 0, key.length, value, 0, value.length));
+}
 
-  run<T>(body: (tree: KeyedTree) => T): T {
-    let after = this.#descriptor;
-    const result = this.tx.runToEnd((tx) => {
-      this.tree.open(tx, this.#descriptor, 0);
-      const value = body(this.tree);
-      after = Buffer.from(this.#descriptor);
-      if (this.tree.isChanged) this.tree.writeDescriptor(after, 0);
-      return value;
-    });
-    this.#descriptor = after;
-    return result;
-  }
+function get(stored: Stored, key: Buffer): string | undefined {
+  const out = new View();
+  return stored.run((tree) => (tree.get(key, 0, key.length, out) ? textOf(out) : undefined));
+}
 
-  put(key: Buffer, value: Buffer): boolean {
-    return this.run((tree) => tree.put(key, 0, key.length, value, 0, value.length));
-  }
-
-  get(key: Buffer): string | undefined {
-    const out = new View();
-    return this.run((tree) => (tree.get(key, 0, key.length, out) ? textOf(out) : undefined));
-  }
-
-  entries(): [string, string][] {
-    return this.run((tree) => {
-      const cursor = new TreeCursor();
-      const all: [string, string][] = [];
-      for (let more = cursor.seekRank(tree, 0); more; more = cursor.next()) {
-        all.push([textOf(cursor.key), textOf(cursor.value)]);
-      }
-      return all;
-    });
-  }
+function entriesOf(stored: Stored): [string, string][] {
+  return stored.run((tree) => {
+    const cursor = new TreeCursor();
+    const all: [string, string][] = [];
+    for (let more = cursor.seekRank(tree, 0); more; more = cursor.next()) {
+      all.push([textOf(cursor.key), textOf(cursor.value)]);
+    }
+    return all;
+  });
 }
 
 function textOf(view: View): string {
@@ -99,11 +72,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-function runStep(stored: StoredTree, model: Map<string, string>, next: Step): void {
+function runStep(stored: Stored, model: Map<string, string>, next: Step): void {
   switch (next.kind) {
     case "put": {
       const isNew = !model.has(next.key.toString("latin1"));
-      expect(stored.put(next.key, next.value)).toBe(isNew);
+      expect(put(stored, next.key, next.value)).toBe(isNew);
       model.set(next.key.toString("latin1"), next.value.toString("latin1"));
       break;
     }
@@ -142,15 +115,15 @@ describe.each([
   test("holds what a sorted map holds, and keeps its invariants", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
-        const stored = new StoredTree(missEverything);
+        const stored = new StoredTree(new KeyedTree(), missEverything);
         const model = new Map<string, string>();
         for (const next of steps) {
           runStep(stored, model, next);
           checkTree(stored.tx, stored.tree);
         }
         const expected = sortedEntries(model);
-        expect(stored.entries()).toEqual(expected);
-        for (const [text, content] of expected) expect(stored.get(Buffer.from(text, "latin1"))).toBe(content);
+        expect(entriesOf(stored)).toEqual(expected);
+        for (const [text, content] of expected) expect(get(stored, Buffer.from(text, "latin1"))).toBe(content);
         expect(stored.tx.pages.size).toBeGreaterThan(0);
       }),
       { numRuns },
@@ -161,7 +134,7 @@ describe.each([
     const anyKeys = fc.uniqueArray(fc.nat(5000), { minLength: 1, maxLength: 600 });
     fc.assert(
       fc.property(anyKeys, fc.nat(5000), fc.nat(4), (numbers, probe, steps) => {
-        const stored = new StoredTree(missEverything);
+        const stored = new StoredTree(new KeyedTree(), missEverything);
         const keys = numbers.map((n) => Buffer.from(`${n} `.padStart(5 + (n % 40), "0")));
         stored.run((tree) => keys.forEach((k) => void tree.put(k, 0, k.length, k, 0, k.length)));
         const sorted = keys.toSorted(Buffer.compare).map(String);
@@ -192,7 +165,7 @@ describe.each([
 
 test("ascending and descending inserts fill their pages", () => {
   for (const direction of [1, -1]) {
-    const stored = new StoredTree(false);
+    const stored = new StoredTree(new KeyedTree(), false);
     stored.run((tree) => {
       for (let i = 0; i < 20_000; i++) {
         const text = Buffer.from(String(50_000 + direction * i));
@@ -206,27 +179,23 @@ test("ascending and descending inserts fill their pages", () => {
 });
 
 test("a point operation in 200,000 elements reads a page a level", () => {
-  const stored = new StoredTree(false);
+  const stored = new StoredTree(new KeyedTree(), false);
   const keyOf = (i: number) => Buffer.from(String((i * 7919) % 200_003).padStart(6, "0"));
   stored.run((tree) => {
     for (let i = 0; i < 200_000; i++) tree.put(keyOf(i), 0, 6, keyOf(i), 0, 6);
   });
   checkTree(stored.tx, stored.tree);
   const levels = stored.tree.height + 1;
-  stored.get(keyOf(77));
-  stored.tx.begin();
-  const reads: number[] = [];
-  stored.tx.rollback();
-  stored.run((tree) => {
+  const reads = stored.run((tree) => {
     tree.countBelow(keyOf(123), 0, 6);
-    reads.push(stored.tx.readCount);
+    return stored.tx.readCount;
   });
-  expect(reads[0]).toBe(levels);
+  expect(reads).toBe(levels);
   expect(levels).toBeLessThanOrEqual(4);
 });
 
 test("a copy is another tree with the same elements", () => {
-  const stored = new StoredTree(false);
+  const stored = new StoredTree(new KeyedTree(), false);
   const copy = new KeyedTree();
   stored.run((tree) => {
     for (let i = 0; i < 5000; i++) tree.put(Buffer.from(`k${i}`), 0, String(i).length + 1, Buffer.from("v"), 0, 1);
@@ -241,7 +210,7 @@ test("a copy is another tree with the same elements", () => {
 });
 
 test("removing everything leaves one empty page", () => {
-  const stored = new StoredTree(false);
+  const stored = new StoredTree(new KeyedTree(), false);
   for (let i = 0; i < 3; i++) {
     stored.run((tree) => {
       for (let n = 0; n < 3000; n++) tree.put(Buffer.from(`k${n}`), 0, String(n).length + 1, Buffer.from("v"), 0, 1);
