@@ -2,8 +2,8 @@
  * The 80-bit long double of x86-64, with which Redis computes INCRBYFLOAT and HINCRBYFLOAT: 64 bits of mantissa,
  * rounded to nearest even. Exact arithmetic on bigints, so that every replica gets the same digits on any machine.
  *
- * A value is `mantissa × 2^exponent` with |mantissa| ≤ 2^64. Texts are decimal as of C's strtold without hexadecimal;
- * refused are empty ones, leading space, `nan`, overflow, and underflow to zero.
+ * A value is `mantissa × 2^exponent` with |mantissa| ≤ 2^64. Texts are those of C's strtold, hexadecimal too; refused are
+ * empty ones, leading space, `nan`, overflow, and underflow to zero.
  */
 
 const MANTISSA_BITS = 64;
@@ -17,6 +17,7 @@ const MAX_DECIMAL_MAGNITUDE = 5000;
 const MAX_TEXT_CHARS = 5 * 1024 - 1;
 const FRACTION_DIGITS = 17;
 const TEXT = /^([+-]?)(?:(\d+)\.?(\d*)|\.(\d+))(?:e([+-]?\d+))?$/i;
+const HEXADECIMAL = /^([+-]?)0x(?:([0-9a-f]+)\.?([0-9a-f]*)|\.([0-9a-f]+))(?:p([+-]?\d+))?$/i;
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 
 export interface LongDouble {
@@ -31,14 +32,29 @@ export function parseLongDouble(text: string): LongDouble | undefined {
   const infinite = INFINITE.exec(text);
   if (infinite) return { mantissa: infinite[1] === "-" ? -1n : 1n, exponent: Number.POSITIVE_INFINITY };
   const match = TEXT.exec(text);
-  if (!match) return undefined;
+  if (!match) return parseHexadecimal(text);
   const [, sign, whole = "", fraction = match[4] ?? "", , power = "0"] = match;
   const digits = BigInt(whole + fraction);
   if (digits === 0n) return { mantissa: 0n, exponent: 0 };
   const scale = Number(power) - fraction.length;
   const magnitude = scale + digits.toString().length;
   if (Math.abs(magnitude) > MAX_DECIMAL_MAGNITUDE) return undefined;
-  const value = scale >= 0 ? round(digits * 10n ** BigInt(scale), 1n) : round(digits, 10n ** BigInt(-scale));
+  return withSign(sign, scale >= 0 ? round(digits * 10n ** BigInt(scale), 1n) : round(digits, 10n ** BigInt(-scale)));
+}
+
+function parseHexadecimal(text: string): LongDouble | undefined {
+  const match = HEXADECIMAL.exec(text);
+  if (!match) return undefined;
+  const [, sign, whole = "", fraction = match[4] ?? "", , power = "0"] = match;
+  const digits = BigInt(`0x${whole}${fraction}`);
+  if (digits === 0n) return { mantissa: 0n, exponent: 0 };
+  const scale = Number(power) - 4 * fraction.length;
+  if (Math.abs(scale + bitLength(digits)) > 2 * MAX_BITS) return undefined;
+  return withSign(sign, scale >= 0 ? round(digits << BigInt(scale), 1n) : round(digits, 1n << BigInt(-scale)));
+}
+
+/** The rounded value with its sign; undefined where it overflowed or vanished. */
+function withSign(sign: string | undefined, value: LongDouble): LongDouble | undefined {
   if (value.mantissa === 0n || !Number.isFinite(value.exponent)) return undefined;
   return sign === "-" ? { mantissa: -value.mantissa, exponent: value.exponent } : value;
 }
