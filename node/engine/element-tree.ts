@@ -21,6 +21,8 @@ import {
 import {
   capacityFor,
   contentBytes,
+  freeBytes,
+  garbageBytes,
   HEADER_BYTES,
   KEYED,
   LEAF_MAX_BYTES,
@@ -33,6 +35,12 @@ import { type PageNumber, View } from "./transaction.ts";
 
 /** A leaf whose buffer is longer than this and twice its content is written anew, shorter. */
 const LOOSE_BYTES = 1024;
+
+/**
+ * A leaf that has garbage and is longer than this is split rather than packed: the room that packing gives it would
+ * be used up after a few changes.
+ */
+const PACKED_MAX_BYTES = (7 * LEAF_MAX_BYTES) / 8;
 
 /** Which elements of the page that is split go into a part, and where among them the new one; -1: not in it. */
 interface PartRange {
@@ -58,10 +66,17 @@ export abstract class ElementTree extends PageTree {
     this.deltaCount = 1;
     this.deltaSize = added;
     if (slotCount(page) === 0) this.#writeSingle(number, added);
-    else if (HEADER_BYTES + contentBytes(page) + added <= LEAF_MAX_BYTES) {
+    else if (this.#hasRoom(page, added)) {
       this.edit(number, page, added);
       insertElement(page, index, this.element);
     } else this.#splitLeaf(number, page, index, edges);
+  }
+
+  /** Whether `addedBytes` more go into a leaf; a page that would soon be packed again and again has none. */
+  #hasRoom(page: View, addedBytes: number): boolean {
+    const length = HEADER_BYTES + contentBytes(page) + addedBytes;
+    const isPacked = garbageBytes(page) > 0 && freeBytes(page) < addedBytes;
+    return length <= (isPacked ? PACKED_MAX_BYTES : LEAF_MAX_BYTES);
   }
 
   /** Makes element `index` of the leaf in `page` the new `element`. */

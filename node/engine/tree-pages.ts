@@ -28,6 +28,9 @@ export const DESCRIPTOR_BYTES = 32;
 /** The separator of a first child. */
 export const NO_SEPARATOR = new View();
 
+/** A page that is packed gets a share of its content as room, so that it is not packed again at once: 1/8. */
+const SLACK_SHARE = 8;
+
 export class TreePages {
   readonly kind: TreeKind;
   /** Elements, or bytes for kind 3. */
@@ -134,7 +137,7 @@ export class TreePages {
     const oldLength = page.end - page.start;
     const isLacking = freeBytes(page) < needBytes;
     if (isLacking && garbageBytes(page) > 0) {
-      this.rewrite(number, page, needBytes);
+      this.rewrite(number, page, needBytes + contentBytes(page) / SLACK_SHARE);
       page.buf = this.tx.editPage(this.id, number, 0);
       return;
     }
@@ -149,7 +152,7 @@ export class TreePages {
   /** Writes the page anew without garbage, in a buffer with room for `needBytes` more. */
   protected rewrite(number: PageNumber, page: View, needBytes: number): void {
     const fresh = this.fresh;
-    this.packPage(fresh, page, 0, slotCount(page), needBytes);
+    this.packPage(fresh, page, 0, slotCount(page), Math.ceil(needBytes));
     this.writePage(number, fresh);
     page.buf = fresh.buf;
     page.start = fresh.start;
