@@ -4,7 +4,7 @@ import type { Argv } from "../base/argv.ts";
 import { packDump, type UnpackedDump, unpackDump } from "../datatypes/dump-format.ts";
 import { isPast, MILLISECONDS, toAbsoluteMs, UNIX_MILLISECONDS } from "../datatypes/expiry.ts";
 import { LiveRecord } from "../datatypes/record.ts";
-import { forEachStringPart, stringSize, writeString } from "../datatypes/string.ts";
+import { stringSize, visitString, writeString } from "../datatypes/string.ts";
 import { RECORD_STRING } from "../engine/record-format.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import { ERRORS } from "../resp/error-texts.ts";
@@ -24,7 +24,7 @@ function executeDump({ argv, reply, tx }: DataContext): void {
     return;
   }
   const parts: Buffer[] = [];
-  forEachStringPart(tx, { record, start: 0, end: stringSize(record) }, (buf, start, end) => {
+  visitString(tx, { record, start: 0, end: stringSize(record) }, (buf, start, end) => {
     parts.push(Buffer.from(buf.subarray(start, end)));
   });
   reply.bulk(packDump(record.type, parts));

@@ -1,7 +1,7 @@
 /** Replies with string values: inline ones straight from the record, long ones page by page without a copy between. */
 
 import type { LiveRecord } from "../datatypes/record.ts";
-import { forEachStringPart, stringSize } from "../datatypes/string.ts";
+import { stringSize, visitString } from "../datatypes/string.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import type { ReplyWriter } from "../resp/reply.ts";
 
@@ -29,6 +29,6 @@ export function replyStringRange(tx: Transaction, reply: ReplyWriter, range: Str
 
 function replyLongRange(tx: Transaction, reply: ReplyWriter, range: StringRange): void {
   reply.raw(Buffer.from(`$${range.end - range.start}\r\n`));
-  forEachStringPart(tx, range, (buf, start, end) => reply.raw(buf, start, end));
+  visitString(tx, range, (buf, start, end) => reply.raw(buf, start, end));
   reply.raw(CRLF);
 }

@@ -12,6 +12,7 @@
 
 import type { Argv } from "../base/argv.ts";
 import { assert } from "../base/assert.ts";
+import { readU48 } from "../base/bytes.ts";
 import {
   isRecordTree,
   MAX_RECORD_HEADER_BYTES,
@@ -21,13 +22,13 @@ import {
   recordType,
   writeRecordHeader,
 } from "../engine/record-format.ts";
-import { type Transaction, type TreeId, View } from "../engine/transaction.ts";
+import { type Transaction, View } from "../engine/transaction.ts";
+import { DESCRIPTOR_BYTES } from "../engine/tree-pages.ts";
 import { Scratch } from "./scratch.ts";
 
 /** Added to a type in `write`: the payload is one tree descriptor (two in a sorted set), not the value itself. */
 export const TREE_FORM = 0x20;
 const TYPE_MASK = 0x0f;
-const DESCRIPTOR_BYTES = 32;
 
 /** The heads without an expiry, by type and form. */
 const PLAIN_HEADS = Array.from({ length: 0x30 }, (_, kind) => Buffer.from([kind]));
@@ -170,7 +171,7 @@ export class LiveRecord {
     if (!this.#hasTrees) return;
     this.#hasTrees = false;
     for (let at = this.payloadStart; at + DESCRIPTOR_BYTES <= this.payloadEnd; at += DESCRIPTOR_BYTES) {
-      tx.discardTree(readTreeId(this.buf, at));
+      tx.discardTree(readU48(this.buf, at));
     }
   }
 
@@ -191,9 +192,4 @@ function makeExpiringHead(kind: number, expireAtMs: number): Buffer {
   const type = (kind & TYPE_MASK) as RecordType;
   writeRecordHeader(head, 0, { type, isTree: (kind & TREE_FORM) !== 0, expireAtMs });
   return head;
-}
-
-/** The tree that the descriptor at `buf[at]` names. */
-function readTreeId(buf: Buffer, at: number): TreeId {
-  return buf.readUIntBE(at, 6);
 }

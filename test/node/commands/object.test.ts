@@ -1,0 +1,34 @@
+import { beforeEach, expect, test } from "vitest";
+import { keyCommands } from "../../../node/commands/keys.ts";
+import { stringCommands } from "../../../node/commands/strings.ts";
+import { CommandRunner } from "../../support/run-command.ts";
+
+let run: CommandRunner;
+
+beforeEach(() => {
+  run = new CommandRunner([...stringCommands, ...keyCommands]);
+});
+
+test.each([
+  ["12345", "int"],
+  ["-9223372036854775808", "int"],
+  ["0123", "embstr"],
+  ["9223372036854775808", "embstr"],
+  ["x".repeat(44), "embstr"],
+  ["x".repeat(45), "raw"],
+  ["x".repeat(20_000), "raw"],
+])("the encoding of %s", (value, encoding) => {
+  run.call("SET", "k", value);
+  expect(run.call("object|encoding", "ENCODING", "k")).toBe(encoding);
+});
+
+test("the other subcommands, on a key and on none", () => {
+  run.call("SET", "k", "v");
+  expect(run.call("object|refcount", "REFCOUNT", "k")).toBe(1);
+  expect(run.call("object|idletime", "IDLETIME", "k")).toBe(0);
+  expect(run.call("object|freq", "FREQ", "k")).toMatchObject({ error: expect.stringContaining("LFU") });
+  for (const name of ["encoding", "refcount", "idletime", "freq"]) {
+    expect(run.call(`object|${name}`, name, "none")).toBeNull();
+  }
+  expect(run.call("object|help", "HELP")).toContain("HELP");
+});
