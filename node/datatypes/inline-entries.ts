@@ -1,0 +1,96 @@
+/**
+ * The inline form of a collection (docs/formats/keys.md): a count varint and then entries, worked on as bytes.
+ * Reads look at the bytes where they lie (cache, overlay); the first change copies them once, with room to grow,
+ * and all further changes of the command are made in that copy by moving the tail.
+ *
+ * Invariants: entries lie in `buf[start, end)`; `sizeBytes()` is the size of the payload they would be stored as,
+ * and never passes the inline limit (a change that would is refused by `fits`, and the owner goes over to a tree).
+ */
+
+import { assert } from "../base/assert.ts";
+import { copyRange } from "../base/bytes.ts";
+import { readVarint, varintSize, writeVarint } from "../base/varint.ts";
+
+/** Level 1: a collection is inline while its payload is at most this many bytes. */
+export const INLINE_LIMIT_BYTES = 2048;
+/** Room kept in front of the entries of an own copy for the count varint. */
+const COUNT_ROOM_BYTES = 5;
+const EMPTY = Buffer.alloc(0);
+
+/** Whether `size` bytes at `a[aStart]` and `b[bStart]` are the same. */
+export function hasSameBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, size: number): boolean {
+  for (let i = 0; i < size; i++) if (a[aStart + i] !== b[bStart + i]) return false;
+  return true;
+}
+
+export class InlineEntries {
+  buf: Buffer = EMPTY;
+  start = 0;
+  end = 0;
+  count = 0;
+  #isOwn = false;
+
+  /** Takes the payload `buf[payloadStart, payloadEnd)` as it lies. */
+  attach(buf: Buffer, payloadStart: number, payloadEnd: number): void {
+    this.buf = buf;
+    this.count = readVarint(buf, payloadStart);
+    this.start = payloadStart + varintSize(this.count);
+    this.end = payloadEnd;
+    this.#isOwn = false;
+  }
+
+  /** Starts with no entries. */
+  clear(): void {
+    this.buf = EMPTY;
+    this.start = 0;
+    this.end = 0;
+    this.count = 0;
+    this.#isOwn = false;
+  }
+
+  /** Size of the payload, the count included. */
+  sizeBytes(): number {
+    return varintSize(this.count) + this.end - this.start;
+  }
+
+  /** Whether the payload stays within the inline limit with `count` entries and `addedBytes` more bytes of entries. */
+  fits(count: number, addedBytes: number): boolean {
+    return varintSize(count) + this.end - this.start + addedBytes <= INLINE_LIMIT_BYTES;
+  }
+
+  /**
+   * Replaces `removedBytes` at offset `at` (of `buf`, before the call) by a gap of `insertedBytes` for the caller to
+   * fill. Returns the gap's offset in the own copy, which `buf` is from then on. Does not change `count`.
+   */
+  splice(at: number, removedBytes: number, insertedBytes: number): number {
+    const tail = at + removedBytes;
+    const size = this.end - this.start - removedBytes + insertedBytes;
+    if (this.#isOwn && COUNT_ROOM_BYTES + size <= this.buf.length) {
+      if (removedBytes !== insertedBytes) this.buf.copyWithin(at + insertedBytes, tail, this.end);
+      this.end = this.start + size;
+      return at;
+    }
+    const own = Buffer.allocUnsafe(COUNT_ROOM_BYTES + size + roomFor(size));
+    const gap = COUNT_ROOM_BYTES + at - this.start;
+    copyRange(this.buf, this.start, at, own, COUNT_ROOM_BYTES);
+    copyRange(this.buf, tail, this.end, own, gap + insertedBytes);
+    this.buf = own;
+    this.start = COUNT_ROOM_BYTES;
+    this.end = COUNT_ROOM_BYTES + size;
+    this.#isOwn = true;
+    return gap;
+  }
+
+  /** Writes the count in front of the entries and returns the payload's offset in `buf`; it ends at `end`. */
+  finish(): number {
+    assert(this.#isOwn, "only changed entries are finished");
+    const payloadStart = this.start - varintSize(this.count);
+    writeVarint(this.buf, payloadStart, this.count);
+    return payloadStart;
+  }
+}
+
+/** Spare room of an own copy: what a command with several elements will want next, within the inline limit. */
+function roomFor(sizeBytes: number): number {
+  return Math.max(0, Math.min(sizeBytes >> 1, INLINE_LIMIT_BYTES - sizeBytes));
+}
