@@ -8,11 +8,20 @@ import type { Argv } from "../base/argv.ts";
 import { assert } from "../base/assert.ts";
 import { unknownCommandText, unknownSubcommandText, wrongArityText } from "../resp/error-texts.ts";
 import type { Command, DataCommand } from "./command.ts";
+import { hashCommands } from "./hashes.ts";
 import { keyCommands } from "./keys.ts";
+import { setCommands } from "./sets.ts";
+import { sortedSetCommands } from "./sorted-sets.ts";
 import { stringCommands } from "./strings.ts";
 
 /** Every family of commands over data: a family adds its line here. */
-export const dataCommands: readonly DataCommand[] = [...stringCommands, ...keyCommands];
+export const dataCommands: readonly DataCommand[] = [
+  ...stringCommands,
+  ...keyCommands,
+  ...hashCommands,
+  ...setCommands,
+  ...sortedSetCommands,
+];
 
 const PIPE = 124;
 /** Slots of the table for each name: short probes at a few kilobytes. */

@@ -18,6 +18,7 @@ export const ERRORS = {
   offsetOutOfRange: "ERR offset is out of range",
   incrementOverflow: "ERR increment or decrement would overflow",
   decrementOverflow: "ERR decrement would overflow",
+  floatNotFinite: "ERR value is NaN or Infinity",
   incrementNotFinite: "ERR increment would produce NaN or Infinity",
   stringTooLong: "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
   keyTooLong: "ERR key is too long: at most 65535 bytes",

@@ -9,14 +9,23 @@ import { parseArgs } from "node:util";
 import { present } from "../../node/base/assert.ts";
 import { dataCommands } from "../../node/commands/registry.ts";
 import { type CommandFamily, RandomSource, type Tolerance } from "./random-commands/family.ts";
+import { hashFamily } from "./random-commands/hashes.ts";
 import { keyFamily } from "./random-commands/keys.ts";
+import { setFamily } from "./random-commands/sets.ts";
+import { sortedSetFamily } from "./random-commands/sorted-sets.ts";
 import { stringFamily } from "./random-commands/strings.ts";
 import { RedisServer } from "./redis-server.ts";
 import { decodeReplies } from "./reply-decoder.ts";
 import { CommandRunner } from "./run-command.ts";
 
 /** A family adds its line here. */
-const FAMILIES: Readonly<Record<string, CommandFamily>> = { strings: stringFamily, keys: keyFamily };
+const FAMILIES: Readonly<Record<string, CommandFamily>> = {
+  strings: stringFamily,
+  keys: keyFamily,
+  hashes: hashFamily,
+  sets: setFamily,
+  "sorted-sets": sortedSetFamily,
+};
 
 const ROUND_COMMANDS = 200;
 /** Replies that are times may differ by as much as the two commands lie apart. */
