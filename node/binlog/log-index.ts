@@ -43,9 +43,12 @@ export class SlotLog {
   readonly table: TableId;
   readonly slot: number;
   replica: ReplicaId;
+  /** Of the last entry. */
   term = 0;
   index = 0;
   crc = 0;
+  /** Of the entries that this node makes while it leads. */
+  leadTerm = 0;
   ranges: SlotRange[] = [];
   /** The turn that last touched it; its state before that turn is in the `saved` fields. */
   turn = 0;

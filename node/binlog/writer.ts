@@ -73,7 +73,9 @@ export class LogWriter {
   /** Number of the turn, from 1. */
   #turn = 1;
   #turnRecordCount = 0;
-  readonly #touched: SlotLog[] = [];
+  #touched: SlotLog[] = [];
+  /** Those of the turn before: the two arrays take turns. */
+  #written: SlotLog[] = [];
   /** The durable place that the log itself says. */
   #recordedDurable: LogPlace = { segment: 0, offset: 0 };
   #mustCutBack = false;
@@ -105,7 +107,7 @@ export class LogWriter {
   }
 
   /**
-   * Appends one command as the slot's next entry. `log.term` is its term; `stamp` gives nowMs, seed and level.
+   * Appends one command as the slot's next entry, of the term `log.leadTerm`; `stamp` gives nowMs, seed and level.
    * The position in `log` has moved when it returns.
    */
   append(log: SlotLog, stamp: EntryStamp, argv: Argv): void {
@@ -147,7 +149,6 @@ export class LogWriter {
     const chunk = this.#room(RECORD_HEADER_BYTES + body.length);
     this.#touch(log);
     const end = chunk.length + RECORD_HEADER_BYTES + body.copy(chunk.buf, chunk.length + RECORD_HEADER_BYTES);
-    log.term = this.#header.term;
     this.#finish(log, chunk, end);
   }
 
@@ -171,14 +172,14 @@ export class LogWriter {
   }
 
   /**
-   * Writes the turn. Afterwards a new turn begins.
+   * Writes the turn; answers the logs that it touched, valid until the next end of a turn. A new turn begins.
    * @throws OperatingError BinlogFull (no space) or BinlogWriteFailed: nothing of the turn is in the log, the positions
    * of `touched` slots are as before it; `touched` still lists them until `forgetTurn`.
    */
-  endTurn(): void {
+  endTurn(): readonly SlotLog[] {
     if (this.#turnRecordCount === 0) {
       if (this.#touched.length > 0) this.forgetTurn();
-      return;
+      return [];
     }
     const segment = this.#segment as Segment;
     try {
@@ -191,9 +192,13 @@ export class LogWriter {
     for (const written of this.#deps.tail.chunks) written.writtenBytes = written.length;
     segment.sizeBytes = chunk.baseOffset + chunk.length;
     segment.recordCount += this.#turnRecordCount;
+    const written = this.#touched;
+    this.#touched = this.#written;
+    this.#written = written;
     this.forgetTurn();
     this.#deps.syncer.afterWrite(segment.sizeBytes);
     if (segment.sizeBytes >= this.#options.segmentBytes) this.#roll(segment);
+    return written;
   }
 
   /** Forgets which slots the turn has touched: after a failed one, when their effects are undone. */
@@ -209,7 +214,7 @@ export class LogWriter {
     header.kind = KIND_COMMANDS;
     header.slot = log.slot;
     header.table = log.table;
-    header.term = log.term;
+    header.term = log.leadTerm;
     header.index = log.index + 1;
     header.nowMs = stamp.nowMs;
     header.seed = stamp.seed;
@@ -234,6 +239,7 @@ export class LogWriter {
     chunk.length = end;
     this.#turnRecordCount++;
     log.advance(chunk.segment, chunk.baseOffset + at);
+    log.term = this.#header.term;
     log.crc = crc;
   }
 

@@ -8,7 +8,7 @@
  */
 
 import type { AppliedPosition } from "../engine/slot-record.ts";
-import type { Transaction, View } from "../engine/transaction.ts";
+import type { Transaction } from "../engine/transaction.ts";
 
 /** What a transaction is begun with. One object is reused. */
 export interface TransactionStamp {
@@ -31,7 +31,7 @@ export interface SlotData {
   /** Whether the transaction would change anything. */
   hasChanges(): boolean;
   /** Visits the keys of records that the open transaction writes or deletes. Returns false where that is all of them. */
-  visitTouched(visit: (key: View) => void): boolean;
+  visitTouched(visit: (buf: Buffer, start: number, end: number) => void): boolean;
   /** Keeps the changes; the data is at `state` from now on. Also without changes. */
   commit(state: SlotState): void;
   rollback(): void;

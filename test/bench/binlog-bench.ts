@@ -36,7 +36,7 @@ function run(entriesPerTurn: number, valueBytes: number): void {
     },
   );
   const slot = log.slot(1 as TableId, 0, 1 as ReplicaId);
-  slot.term = 1;
+  slot.leadTerm = 1;
   const stamp = { nowMs: 1_700_000_000_000, seed: 0, level: 1 };
   const argv = Argv.of("SET", "key:000000012345", "x".repeat(valueBytes));
   let appending = 0n;

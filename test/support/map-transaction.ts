@@ -89,6 +89,19 @@ export class MapTransaction implements Transaction {
     return this.#records.size + this.#pages.size + this.#discarded.size > 0 || this.#isFlushed;
   }
 
+  /** Whether FLUSHDB is among the changes. */
+  get isFlushed(): boolean {
+    return this.#isFlushed;
+  }
+
+  /** Visits the user keys of the records that a commit would write or delete. */
+  forEachTouched(visit: (buf: Buffer, start: number, end: number) => void): void {
+    for (const name of this.#records.keys()) {
+      const key = Buffer.from(name, "latin1");
+      visit(key, 0, key.length);
+    }
+  }
+
   commit(): void {
     this.lastChanges = new Map();
     if (this.#isFlushed) this.#dropAll();

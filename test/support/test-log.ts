@@ -39,7 +39,7 @@ export class TestLog {
 /** Appends `SET key value` to a slot's log. */
 export function appendSet(log: Binlog, slot: number, value: string | number): SlotLog {
   const slotLog = log.slot(TABLE, slot, REPLICA);
-  slotLog.term = Math.max(1, slotLog.term);
+  slotLog.leadTerm = Math.max(1, slotLog.leadTerm);
   log.writer.append(slotLog, { nowMs: 1_700_000_000_000, seed: 0, level: 1 }, Argv.of("SET", "key", value));
   return slotLog;
 }

@@ -24,7 +24,7 @@ test("an EXEC is one entry, a noop has no command", () => {
   const machine = new TestLog();
   const log = machine.open();
   const slot = log.slot(TABLE, 0, 7 as never);
-  slot.term = 4;
+  slot.leadTerm = 4;
   log.writer.appendAll(slot, { nowMs: 5, seed: 6, level: 1 }, [{ argv: Argv.of("A") }, { argv: Argv.of("B", "x") }]);
   log.writer.appendNoop(slot, { nowMs: 7, seed: 0, level: 1 });
   log.writer.endTurn();
@@ -147,7 +147,7 @@ test("entries behind a cut override", () => {
   const slot = appendSet(log, 0, "void");
   log.writer.endTurn();
   log.writer.cutBehind(slot, { term, index, crc });
-  slot.term = 2;
+  slot.leadTerm = 2;
   appendSet(log, 0, "c");
   appendSet(log, 0, "d");
   log.writer.endTurn();

@@ -1,0 +1,85 @@
+/**
+ * What all slots of a node share while commands execute: the log, the time of the turn, the one context that commands
+ * are given, the one stamp that transactions and entries are made with. Only one command runs at a time.
+ */
+
+import { Argv } from "../base/argv.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Binlog } from "../binlog/binlog.ts";
+import { EntryHeader } from "../binlog/entry.ts";
+import type { Command, DataContext } from "../commands/command.ts";
+import type { Transaction } from "../engine/transaction.ts";
+import { ReplyWriter } from "../resp/reply.ts";
+import { CommandTraitsTable } from "./command-traits.ts";
+
+/** A DataContext that is filled anew for each command. */
+export interface MutableContext extends DataContext {
+  argv: Argv;
+  reply: ReplyWriter;
+  tx: Transaction;
+}
+
+/** What an entry and its transaction are made with. */
+export interface MutableStamp {
+  nowMs: number;
+  seed: number;
+  level: number;
+  mayMiss: boolean;
+}
+
+export interface ShardNodeDeps {
+  readonly log: Binlog;
+  readonly clock: Clock;
+  /** Seeds of entries that draw random numbers. */
+  readonly seeds: Prng;
+  /** The command of an argument list, or the error text of its name or number of arguments. */
+  readonly resolve: (argv: Argv) => Command<never> | string;
+  /** The error text for commands that need room while there is none; undefined: there is. */
+  readonly refuseForRoom: () => string | undefined;
+  /** The feature level that new entries are made at. */
+  readonly level: () => number;
+}
+
+export class ShardNode {
+  readonly deps: ShardNodeDeps;
+  readonly log: Binlog;
+  readonly traits = new CommandTraitsTable();
+  /** `tx` is set before each use. */
+  readonly context: MutableContext = { argv: new Argv(), reply: new ReplyWriter(), tx: undefined as never };
+  readonly stamp: MutableStamp = { nowMs: 0, seed: 0, level: 1, mayMiss: true };
+  /** Of the replay: its header, arguments, and replies that nobody reads. */
+  readonly header = new EntryHeader();
+  readonly replayArgv = new Argv();
+  readonly replayReply = new ReplyWriter();
+  #wallMs = 0;
+  #monotonicMs = 0;
+  #isTurnTimed = false;
+
+  constructor(deps: ShardNodeDeps) {
+    this.deps = deps;
+    this.log = deps.log;
+  }
+
+  /** The wall clock at the first question of the turn; never goes back while the process runs. */
+  turnWallMs(): number {
+    if (!this.#isTurnTimed) this.#time();
+    return this.#wallMs;
+  }
+
+  turnMonotonicMs(): number {
+    if (!this.#isTurnTimed) this.#time();
+    return this.#monotonicMs;
+  }
+
+  /** The next question reads the clocks again. */
+  endTurnTime(): void {
+    this.#isTurnTimed = false;
+  }
+
+  #time(): void {
+    this.#wallMs = Math.max(this.#wallMs, this.deps.clock.wallMs());
+    this.#monotonicMs = this.deps.clock.monotonicMs();
+    this.#isTurnTimed = true;
+  }
+}

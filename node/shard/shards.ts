@@ -1,0 +1,98 @@
+/**
+ * All slots that have a replica on this node, and the turn that they share.
+ * Invariant: after `endTurn` every effect of the turn is in the log's file, or none is anywhere.
+ */
+
+import { messageOf, OperatingError } from "../base/errors.ts";
+import type { TableId } from "../meta/ids.ts";
+import type { Executors } from "./executor.ts";
+import type { ShardNode } from "./shard-node.ts";
+import type { SlotShard } from "./slot-shard.ts";
+
+export class Shards implements Executors {
+  readonly #node: ShardNode;
+  /** By table, then by slot. */
+  readonly #tables = new Map<TableId, (SlotShard | undefined)[]>();
+  /** How many shards have someone who wants to know of what was written. */
+  #listenerCount = 0;
+  /** Turns that could not be logged. */
+  failedTurnCount = 0;
+  #isEndRequested = false;
+  /** Of a turn that ended without its clients: what they are told. */
+  #carriedError: string | undefined;
+
+  constructor(node: ShardNode) {
+    this.#node = node;
+  }
+
+  find(table: TableId, slot: number): SlotShard | undefined {
+    return this.#tables.get(table)?.[slot];
+  }
+
+  *leading(table: TableId): Iterable<SlotShard> {
+    for (const shard of this.#tables.get(table) ?? []) if (shard?.role === "leader") yield shard;
+  }
+
+  *all(): Iterable<SlotShard> {
+    for (const slots of this.#tables.values()) for (const shard of slots) if (shard) yield shard;
+  }
+
+  add(shard: SlotShard): void {
+    let slots = this.#tables.get(shard.table);
+    if (slots === undefined) {
+      slots = [];
+      this.#tables.set(shard.table, slots);
+    }
+    while (slots.length <= shard.slot) slots.push(undefined);
+    slots[shard.slot] = shard;
+  }
+
+  remove(shard: SlotShard): void {
+    const slots = this.#tables.get(shard.table);
+    if (slots?.[shard.slot] === shard) slots[shard.slot] = undefined;
+  }
+
+  /** Calls `listener` after each turn that put entries of the slot into the log. */
+  onWritten(shard: SlotShard, listener: () => void): () => void {
+    shard.writtenListeners.add(listener);
+    this.#listenerCount++;
+    return () => {
+      if (shard.writtenListeners.delete(listener)) this.#listenerCount--;
+    };
+  }
+
+  /** Something other than a client has appended: the turn is ended soon, whether or not a client takes part in it. */
+  requestEnd(): void {
+    if (this.#isEndRequested) return;
+    this.#isEndRequested = true;
+    setImmediate(() => {
+      this.#isEndRequested = false;
+      this.#carriedError ??= this.#end();
+    });
+  }
+
+  endTurn(): string | undefined {
+    const carried = this.#carriedError;
+    this.#carriedError = undefined;
+    return this.#end() ?? carried;
+  }
+
+  #end(): string | undefined {
+    const { log } = this.#node;
+    this.#node.endTurnTime();
+    try {
+      const written = log.writer.endTurn();
+      if (this.#listenerCount === 0) return undefined;
+      for (const { table, slot } of written) {
+        for (const listener of this.find(table, slot)?.writtenListeners ?? []) listener();
+      }
+      return undefined;
+    } catch (thrown) {
+      if (!(thrown instanceof OperatingError)) throw thrown;
+      this.failedTurnCount++;
+      for (const { table, slot } of log.writer.touched) this.find(table, slot)?.undoTurn();
+      log.writer.forgetTurn();
+      return `MISCONF Errors writing to the log: ${messageOf(thrown.cause ?? thrown)}`;
+    }
+  }
+}

@@ -1,0 +1,340 @@
+/**
+ * One slot's replica: executes commands on its data and makes their log entries; replays entries of others.
+ *
+ * Invariants
+ * 1. While it serves, its data is the state behind the last entry of its log, the turn's included.
+ * 2. An entry is made exactly when a command changed something; its nowMs never goes back.
+ * 3. A command that misses, blocks or fails leaves no trace.
+ * Refuses commands unless it leads, unfenced, within its lease, with all of its log applied.
+ */
+
+import type { Argv } from "../base/argv.ts";
+import { assert } from "../base/assert.ts";
+import type { SlotLog } from "../binlog/log-index.ts";
+import type { EntryBytes } from "../binlog/reader.ts";
+import { MAX_BODY_BYTES } from "../binlog/segment.ts";
+import { BLOCK, type DataCommand } from "../commands/command.ts";
+import { recordExpireAtMs } from "../engine/record-format.ts";
+import { MISS, View } from "../engine/transaction.ts";
+import type { ReplyWriter } from "../resp/reply.ts";
+import { executeInBatch, type MutableState, replayEntry, seedInBatch } from "./entry-replay.ts";
+import type { Outcome, Refusal, SlotExecutor } from "./executor.ts";
+import { KeyWatchers } from "./key-watchers.ts";
+import type { ReplicaRole } from "./replica-log.ts";
+import type { ShardNode } from "./shard-node.ts";
+import type { SlotData, SlotState } from "./slot-data.ts";
+
+/** After this many misses of one command it reads on the main thread, so that it ends (DESIGN §4.7). */
+const MAX_MISSES = 8;
+/** An EXEC whose arguments take more cannot be logged as one entry. */
+const MAX_ENTRY_BYTES = MAX_BODY_BYTES - 1024 * 1024;
+/** Entries that are replayed in one go before others get their turn: about a millisecond. */
+const REPLAY_SLICE = 200;
+
+const NOT_LEADER: Refusal = { reason: "notLeader" };
+const FENCED: Refusal = { reason: "fenced" };
+const RECOVERING: Refusal = { reason: "recovering" };
+const TOO_LARGE = "ERR the command is too large for the log";
+
+export class SlotShard implements SlotExecutor {
+  readonly log: SlotLog;
+  readonly data: SlotData;
+  refusal: Refusal | undefined;
+  /** The position that the data is at. */
+  readonly state: MutableState;
+  /** Called after each turn that put entries of this slot into the log. */
+  readonly writtenListeners = new Set<() => void>();
+  /** See FollowerProgress. */
+  followersNeedFrom = Number.POSITIVE_INFINITY;
+  followersAcknowledged = Number.POSITIVE_INFINITY;
+  readonly #node: ShardNode;
+  readonly #watchers = new KeyWatchers();
+  #role: ReplicaRole = "recovering";
+  #isFenced = false;
+  #isReady = false;
+  #leaseUntilMs = Number.POSITIVE_INFINITY;
+  #missCount = 0;
+  #replaying: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(node: ShardNode, log: SlotLog, start: { readonly data: SlotData; readonly state: SlotState }) {
+    this.#node = node;
+    this.log = log;
+    this.data = start.data;
+    this.state = { ...start.state };
+  }
+
+  get table(): SlotLog["table"] {
+    return this.log.table;
+  }
+
+  get slot(): number {
+    return this.log.slot;
+  }
+
+  get role(): ReplicaRole {
+    return this.#role;
+  }
+
+  get isServing(): boolean {
+    return (
+      this.#isReady &&
+      (this.#leaseUntilMs === Number.POSITIVE_INFINITY || this.#node.turnMonotonicMs() < this.#leaseUntilMs)
+    );
+  }
+
+  get recordCount(): number {
+    return this.data.recordCount;
+  }
+
+  execute(command: DataCommand, argv: Argv, reply: ReplyWriter): Outcome {
+    if (!this.isServing) return this.#refuse();
+    const node = this.#node;
+    const traits = node.traits.of(command);
+    if (traits.isLimited && this.#isLimited()) return "refused";
+    const mark = reply.mark();
+    const { context, stamp } = node;
+    this.#begin(traits.isRandom);
+    context.argv = argv;
+    context.reply = reply;
+    context.tx = this.data.tx;
+    let result: typeof BLOCK | void;
+    try {
+      result = command.execute(context);
+    } catch (thrown) {
+      return this.#abort(thrown, reply, mark);
+    }
+    this.#missCount = 0;
+    if (result === BLOCK) {
+      this.data.rollback();
+      return "block";
+    }
+    if (!this.data.hasChanges()) {
+      this.data.rollback();
+      return "done";
+    }
+    assert(traits.isWrite, "only a command with the flag write changes data");
+    if (argv.buf.length > MAX_ENTRY_BYTES && argv.sizeBytes() > MAX_ENTRY_BYTES)
+      return this.#refuseTooLarge(reply, mark);
+    node.log.writer.append(this.log, stamp, argv);
+    this.#commit();
+    return "done";
+  }
+
+  executeAll(batch: readonly { readonly command: DataCommand; readonly argv: Argv }[], reply: ReplyWriter): Outcome {
+    if (!this.isServing) return this.#refuse();
+    const node = this.#node;
+    if (batch.some(({ command }) => node.traits.of(command).isLimited) && this.#isLimited()) return "refused";
+    const mark = reply.mark();
+    const { context } = node;
+    this.#begin(batch.some(({ command }) => node.traits.of(command).isRandom));
+    context.reply = reply;
+    context.tx = this.data.tx;
+    const writes: { readonly argv: Argv }[] = [];
+    try {
+      for (const one of batch) {
+        context.argv = one.argv;
+        context.tx.random.reseed(seedInBatch(node.stamp.seed, writes.length));
+        executeInBatch(one.command, context);
+        if (node.traits.of(one.command).isWrite) writes.push(one);
+      }
+    } catch (thrown) {
+      return this.#abort(thrown, reply, mark);
+    }
+    this.#missCount = 0;
+    if (!this.data.hasChanges()) {
+      this.data.rollback();
+      return "done";
+    }
+    if (writes.reduce((sum, { argv }) => sum + argv.sizeBytes() + 4 * argv.count, 0) > MAX_ENTRY_BYTES) {
+      return this.#refuseTooLarge(reply, mark);
+    }
+    node.log.writer.appendAll(this.log, node.stamp, writes);
+    this.#commit();
+    return "done";
+  }
+
+  loaded(): Promise<void> {
+    return this.data.loaded();
+  }
+
+  watchVersion(key: Buffer): number {
+    const nowMs = this.#nowMs();
+    return this.#watchers.versionOf(key, nowMs, () => this.#expireAtMs(key));
+  }
+
+  onTouched(key: Buffer, changed: () => void): () => void {
+    return this.#watchers.onTouched(key, changed);
+  }
+
+  /** Takes the role. A leader serves once it is `ready`; see SlotReplica for the protocol around it. */
+  setRole(role: ReplicaRole): void {
+    this.#role = role;
+    this.#isReady = false;
+  }
+
+  /** All of the log is applied, in its role. */
+  becomeReady(): void {
+    assert(this.state.index === this.log.index, "a replica is ready when all of its log is applied");
+    this.#isReady = this.#role === "leader" && !this.#isFenced;
+  }
+
+  setFenced(isFenced: boolean): void {
+    this.#isFenced = isFenced;
+    if (isFenced) this.#isReady = false;
+    else if (this.#role === "leader" && this.state.index === this.log.index) this.becomeReady();
+  }
+
+  setLease(untilMonotonicMs: number): void {
+    this.#leaseUntilMs = untilMonotonicMs;
+  }
+
+  /** Executes one entry of the log; false where something must be read first. */
+  replay(entry: EntryBytes, mayMiss: boolean): boolean {
+    if (this.#watchers.isActive) this.#watchers.touchAll();
+    return replayEntry(this.#node, { data: this.data, state: this.state, mayMiss }, entry);
+  }
+
+  /** Executes the entries up to `index`, which are in the log's file, on this thread and at once. */
+  replayNow(index: number): void {
+    const { reader } = this.#node.log;
+    const isHeld = reader.read(this.log, { from: this.state.index + 1, to: index }, (entry) =>
+      this.replay(entry, false),
+    );
+    assert(isHeld && this.state.index === index, "the log holds what the database lacks");
+  }
+
+  /** Executes all that is written in the log, in slices between turns. Resolves when there is nothing left. */
+  replayRest(): Promise<void> {
+    this.#replaying ??= this.#replaySlices().finally(() => {
+      this.#replaying = undefined;
+    });
+    return this.#replaying;
+  }
+
+  /** The turn could not be logged: goes back to the data of the log's last entry, which is restored already. */
+  undoTurn(): void {
+    if (this.state.index > this.log.index) {
+      const isRewound = this.rewind(this.log.index);
+      assert(isRewound, "the database never knows what the log does not");
+    }
+    this.#watchers.touchAll();
+    this.#watchers.notify();
+  }
+
+  /** Drops what the database lacks and replays up to `index`. False: the database is past it already. */
+  rewind(index: number): boolean {
+    Object.assign(this.state, this.data.dropUnflushed());
+    if (this.state.index > index) return false;
+    this.replayNow(index);
+    return true;
+  }
+
+  /** The data was replaced by an installed snapshot. */
+  resetState(state: SlotState): void {
+    Object.assign(this.state, state);
+    this.#watchers.touchAll();
+    this.#watchers.notify();
+  }
+
+  /** The replica leaves this node: nothing is executed any more. */
+  close(): void {
+    this.setRole("recovering");
+    this.#isClosed = true;
+    this.#watchers.touchAll();
+    this.#watchers.notify();
+  }
+
+  #nowMs(): number {
+    return Math.max(this.#node.turnWallMs(), this.state.nowMs);
+  }
+
+  #begin(isRandom: boolean): void {
+    const { stamp, deps } = this.#node;
+    stamp.nowMs = this.#nowMs();
+    stamp.seed = isRandom ? deps.seeds.nextUint32() : 0;
+    stamp.level = deps.level();
+    stamp.mayMiss = this.#missCount < MAX_MISSES;
+    this.data.begin(stamp);
+  }
+
+  /** The entry is in the turn's buffer: keeps the changes. */
+  #commit(): void {
+    const { state, log } = this;
+    const watchers = this.#watchers;
+    const isWatched = watchers.isActive;
+    if (isWatched) this.#touchWatched();
+    state.index = log.index;
+    state.term = log.term;
+    state.crc = log.crc;
+    state.nowMs = this.#node.stamp.nowMs;
+    this.data.commit(state);
+    if (isWatched) watchers.notify();
+  }
+
+  #touchWatched(): void {
+    const watchers = this.#watchers;
+    watchers.sweep(this.#node.stamp.nowMs);
+    const areListed = this.data.visitTouched((buf, start, end) => watchers.touch(buf.toString("latin1", start, end)));
+    if (!areListed) watchers.touchAll();
+  }
+
+  #abort(thrown: unknown, reply: ReplyWriter, mark: number): Outcome {
+    this.data.rollback();
+    reply.rewind(mark);
+    if (thrown !== MISS) throw thrown;
+    this.#missCount++;
+    return "miss";
+  }
+
+  #refuse(): Outcome {
+    if (this.#role === "follower") this.refusal = NOT_LEADER;
+    else if (this.#isFenced) this.refusal = FENCED;
+    else this.refusal = this.#isReady ? FENCED : RECOVERING;
+    return "refused";
+  }
+
+  #isLimited(): boolean {
+    const error = this.#node.deps.refuseForRoom();
+    if (error === undefined) return false;
+    this.refusal = { reason: "limit", error };
+    return true;
+  }
+
+  #refuseTooLarge(reply: ReplyWriter, mark: number): Outcome {
+    this.data.rollback();
+    reply.rewind(mark);
+    this.refusal = { reason: "limit", error: TOO_LARGE };
+    return "refused";
+  }
+
+  #expireAtMs(key: Buffer): number {
+    const { stamp, deps } = this.#node;
+    stamp.nowMs = this.#nowMs();
+    stamp.seed = 0;
+    stamp.level = deps.level();
+    stamp.mayMiss = false;
+    this.data.begin(stamp);
+    const value = new View();
+    const isFound = this.data.tx.readRecord(key, 0, key.length, value);
+    const expireAtMs = isFound ? recordExpireAtMs(value.buf, value.start) : 0;
+    this.data.rollback();
+    return expireAtMs;
+  }
+
+  async #replaySlices(): Promise<void> {
+    const { log } = this.#node;
+    while (!this.#isClosed && this.state.index < log.writer.writtenIndex(this.log)) {
+      let isMissing = false;
+      let count = 0;
+      const span = { from: this.state.index + 1, to: log.writer.writtenIndex(this.log) };
+      const isHeld = log.reader.read(this.log, span, (entry) => {
+        isMissing = !this.replay(entry, true);
+        return !isMissing && ++count < REPLAY_SLICE;
+      });
+      assert(isHeld, "the log holds what the database lacks");
+      if (isMissing) await this.data.loaded();
+      else if (count === REPLAY_SLICE) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
