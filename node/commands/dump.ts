@@ -1,21 +1,22 @@
 /** DUMP and RESTORE: values as payloads that other tables and clusters take (datatypes/dump-format.ts). */
 
 import type { Argv } from "../base/argv.ts";
-import { packDump, type UnpackedDump, unpackDump } from "../datatypes/dump-format.ts";
+import { present } from "../base/assert.ts";
+import { DumpReader, DumpWriter } from "../datatypes/dump-format.ts";
 import { isPast, MILLISECONDS, toAbsoluteMs, UNIX_MILLISECONDS } from "../datatypes/expiry.ts";
 import { LiveRecord } from "../datatypes/record.ts";
-import { stringSize, visitString, writeString } from "../datatypes/string.ts";
-import { RECORD_STRING } from "../engine/record-format.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import { isWord, optionWord, readInteger } from "./argument-reader.ts";
 import type { DataCommand, DataContext } from "./command.ts";
+import { valueDumpOf } from "./dump-values.ts";
 
 const record = new LiveRecord();
 const REPLACE = optionWord("REPLACE");
 const ABSTTL = optionWord("ABSTTL");
 const IDLETIME = optionWord("IDLETIME");
 const FREQ = optionWord("FREQ");
+const PAYLOAD_INDEX = 3;
 const MAX_FREQUENCY = 255;
 
 function executeDump({ argv, reply, tx }: DataContext): void {
@@ -23,11 +24,9 @@ function executeDump({ argv, reply, tx }: DataContext): void {
     reply.nil();
     return;
   }
-  const parts: Buffer[] = [];
-  visitString(tx, { record, start: 0, end: stringSize(record) }, (buf, start, end) => {
-    parts.push(Buffer.from(buf.subarray(start, end)));
-  });
-  reply.bulk(packDump(record.type, parts));
+  const writer = new DumpWriter(record.type);
+  present(valueDumpOf(record.type), "a way to dump a stored type").dump(tx, argv, writer);
+  reply.bulk(writer.finish());
 }
 
 interface RestoreOptions {
@@ -73,25 +72,28 @@ function executeRestore({ argv, reply, tx }: DataContext): void {
     reply.error(ttl === undefined ? ERRORS.notInteger : ERRORS.invalidTtl);
     return;
   }
-  const dump = unpackDump(argv.buf, argv.start(3), argv.end(3));
-  if (dump === undefined || !isWellFormed(dump)) {
-    reply.error(dump === undefined ? ERRORS.badDump : ERRORS.badDumpData);
-    return;
-  }
-  const unit = options.isAbsolute ? UNIX_MILLISECONDS : MILLISECONDS;
+  const error = restore(tx, argv, { ttl, isAbsolute: options.isAbsolute });
+  if (error === undefined) reply.ok();
+  else reply.error(error);
+}
+
+interface RestoreTime {
+  readonly ttl: number | bigint;
+  readonly isAbsolute: boolean;
+}
+
+/** Makes the key of the payload; the error text where it is none. A time that has come leaves no key. */
+function restore(tx: Transaction, argv: Argv, { ttl, isAbsolute }: RestoreTime): string | undefined {
+  const reader = DumpReader.open(argv.buf, argv.start(PAYLOAD_INDEX), argv.end(PAYLOAD_INDEX));
+  if (reader === undefined) return ERRORS.badDump;
+  const value = valueDumpOf(reader.type);
+  if (value === undefined || !value.isValid(reader)) return ERRORS.badDumpData;
+  reader.rewind();
+  const unit = isAbsolute ? UNIX_MILLISECONDS : MILLISECONDS;
   const expireAtMs = ttl === 0 ? 0 : (toAbsoluteMs(ttl, unit, tx.nowMs) ?? Number.MAX_SAFE_INTEGER);
   if (expireAtMs !== 0 && isPast(expireAtMs, tx.nowMs)) record.delete(tx);
-  else restore(tx, dump, expireAtMs);
-  reply.ok();
-}
-
-function isWellFormed(dump: UnpackedDump): boolean {
-  return dump.type === RECORD_STRING;
-}
-
-function restore(tx: Transaction, dump: UnpackedDump, expireAtMs: number): void {
-  record.expireAtMs = expireAtMs;
-  writeString(tx, record, dump.buf, dump.start, dump.end);
+  else value.restore(tx, argv, { reader, expireAtMs });
+  return undefined;
 }
 
 const COMMON = {

@@ -1,12 +1,14 @@
 /**
- * The encoding that Redis 7.0 with its default configuration would give a value (OBJECT ENCODING).
- * Inline collections are looked at element by element; one in tree form is beyond 2 KiB and is called by its large
- * encoding, although Redis would keep a few of them (up to 128 elements of up to 64 bytes) in a listpack.
+ * The encoding that Redis 7.0 with its default configuration would give a value (OBJECT ENCODING): by the value as it
+ * is, not by its history. At most some hundred elements are looked at.
  */
 
+import type { Argv } from "../base/argv.ts";
 import { unreachable } from "../base/assert.ts";
-import { readVarint, varintSize } from "../base/varint.ts";
+import { Hash } from "../datatypes/hash.ts";
 import type { LiveRecord } from "../datatypes/record.ts";
+import { RedisSet } from "../datatypes/set.ts";
+import { Zset } from "../datatypes/zset.ts";
 import {
   RECORD_HASH,
   RECORD_LIST,
@@ -15,16 +17,27 @@ import {
   RECORD_STRING,
   RECORD_ZSET,
 } from "../engine/record-format.ts";
+import type { Transaction } from "../engine/transaction.ts";
 import { parseInteger } from "./argument-reader.ts";
 
+/** Where OBJECT ENCODING has its key. */
+const KEY_INDEX = 2;
 const EMBSTR_MAX_BYTES = 44;
 const LISTPACK_MAX_ENTRIES = 128;
 const LISTPACK_MAX_VALUE_BYTES = 64;
 const INTSET_MAX_ENTRIES = 512;
-const SCORE_BYTES = 8;
 
-/** The encoding's name as OBJECT ENCODING answers it; the record must exist. */
-export function describeEncoding(record: LiveRecord): string {
+const hash = new Hash();
+const set = new RedisSet();
+const zset = new Zset();
+
+interface SizedRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The encoding's name as OBJECT ENCODING answers it, of the live `record` that the command's key holds. */
+export function describeEncoding(tx: Transaction, argv: Argv, record: LiveRecord): string {
   const { type } = record;
   switch (type) {
     case RECORD_STRING:
@@ -32,11 +45,14 @@ export function describeEncoding(record: LiveRecord): string {
     case RECORD_LIST:
       return "quicklist";
     case RECORD_HASH:
-      return isListpack(record, { skipBytes: 0, partsPerEntry: 2 }) ? "listpack" : "hashtable";
+      hash.open(tx, argv, KEY_INDEX);
+      return isSmallHash() ? "listpack" : "hashtable";
     case RECORD_SET:
-      return isIntset(record) ? "intset" : "hashtable";
+      set.open(tx, argv, KEY_INDEX);
+      return isIntset() ? "intset" : "hashtable";
     case RECORD_ZSET:
-      return isListpack(record, { skipBytes: SCORE_BYTES, partsPerEntry: 1 }) ? "listpack" : "skiplist";
+      zset.open(tx, argv, KEY_INDEX);
+      return isSmallZset() ? "listpack" : "skiplist";
     case RECORD_STREAM:
       return "stream";
     case 0:
@@ -52,38 +68,29 @@ function describeString(record: LiveRecord): string {
   return record.payloadSize <= EMBSTR_MAX_BYTES ? "embstr" : "raw";
 }
 
-interface EntryShape {
-  /** Bytes before each length. */
-  readonly skipBytes: number;
-  readonly partsPerEntry: number;
+function isSmallHash(): boolean {
+  if (hash.count() > LISTPACK_MAX_ENTRIES) return false;
+  hash.seek(0);
+  while (hash.next()) if (!isSmallValue(hash.element) || !isSmallValue(hash.value)) return false;
+  return true;
 }
 
-function isListpack(record: LiveRecord, shape: EntryShape): boolean {
-  if (record.isTree) return false;
-  const { buf } = record;
-  const count = readVarint(buf, record.payloadStart);
-  if (count > LISTPACK_MAX_ENTRIES) return false;
-  let at = record.payloadStart + varintSize(count);
-  for (let i = 0; i < count * shape.partsPerEntry; i++) {
-    at += shape.skipBytes;
-    const size = readVarint(buf, at);
-    if (size > LISTPACK_MAX_VALUE_BYTES) return false;
-    at += varintSize(size) + size;
+function isSmallZset(): boolean {
+  if (zset.count() > LISTPACK_MAX_ENTRIES) return false;
+  zset.seek(0);
+  while (zset.next()) if (!isSmallValue(zset.element)) return false;
+  return true;
+}
+
+function isIntset(): boolean {
+  if (set.count() > INTSET_MAX_ENTRIES) return false;
+  set.seek(0);
+  while (set.next()) {
+    if (parseInteger(set.element.buf, set.element.start, set.element.end) === undefined) return false;
   }
   return true;
 }
 
-function isIntset(record: LiveRecord): boolean {
-  if (record.isTree) return false;
-  const { buf } = record;
-  const count = readVarint(buf, record.payloadStart);
-  if (count > INTSET_MAX_ENTRIES) return false;
-  let at = record.payloadStart + varintSize(count);
-  for (let i = 0; i < count; i++) {
-    const size = readVarint(buf, at);
-    at += varintSize(size);
-    if (parseInteger(buf, at, at + size) === undefined) return false;
-    at += size;
-  }
-  return true;
+function isSmallValue({ start, end }: SizedRange): boolean {
+  return end - start <= LISTPACK_MAX_VALUE_BYTES;
 }

@@ -25,7 +25,7 @@ const HELP = [
 ];
 
 function executeEncoding({ argv, reply, tx }: DataContext): void {
-  if (record.findArgument(tx, argv, 2)) reply.bulkText(describeEncoding(record));
+  if (record.findArgument(tx, argv, 2)) reply.bulkText(describeEncoding(tx, argv, record));
   else reply.nil();
 }
 

@@ -38,7 +38,15 @@ function expireOptions(random: RandomSource): string[] {
 const GENERATORS: readonly ((random: RandomSource) => string[])[] = [
   (random) => ["set", random.pick(KEYS), random.pick([...NUMBER_TEXTS, "v", "w".repeat(45)])],
   (random) => ["set", random.pick(KEYS), "v", "ex", "1000"],
-  (random) => ["hset", random.pick(KEYS), random.pick(["f", "g"]), random.pick(["v", "x".repeat(65)])],
+  (random) => [
+    "hset",
+    random.pick(KEYS),
+    ...random.pick([
+      ["f", "v"],
+      ["f", "w"],
+      ["g", "x".repeat(65)],
+    ]),
+  ],
   (random) => ["rpush", random.pick(KEYS), ...random.picks(["1", "2", "x"], 1, 3)],
   (random) => ["sadd", random.pick(KEYS), ...random.picks(["1", "2", "x", "3"], 1, 3)],
   (random) => ["zadd", random.pick(KEYS), "1", random.pick(["m", "x".repeat(65)])],
