@@ -194,3 +194,59 @@ export class ChallengeBook {
     this.#current = { text: this.#makeChallenge(), madeMs: this.#nowMs(), nonces: new Set() };
   }
 }
+
+/** What a caller knows of a reply before it trusts it. */
+export interface ReceivedReply {
+  readonly nonce: string;
+  readonly status: number;
+  readonly headers: Headers;
+  readonly bodyHash: string;
+}
+
+/**
+ * The caller's side: proves requests, checks replies, and keeps the challenge of each manager.
+ * A reply is `proven`, or `stale` (proven too: send the same request again, once), or `unproven` (drop it).
+ */
+export class CallerProof {
+  readonly #secret: string;
+  readonly #caller: string;
+  readonly #functions: ProofFunctions;
+  readonly #makeNonce: () => string;
+  readonly #challenges = new Map<string, string>();
+
+  constructor(
+    options: { readonly secret: string; readonly caller: string },
+    sources: { readonly functions: ProofFunctions; readonly makeNonce: () => string },
+  ) {
+    this.#secret = options.secret;
+    this.#caller = options.caller;
+    this.#functions = sources.functions;
+    this.#makeNonce = sources.makeNonce;
+  }
+
+  /** Headers for a request to the manager at `baseUrl`, and the nonce that its reply must be about. */
+  prove(
+    baseUrl: string,
+    cluster: string | undefined,
+    content: CallContent,
+  ): { readonly headers: Record<string, string>; readonly nonce: string } {
+    const identity: CallIdentity = {
+      cluster: cluster ?? UNKNOWN,
+      caller: this.#caller,
+      challenge: this.#challenges.get(baseUrl) ?? UNKNOWN,
+      nonce: this.#makeNonce(),
+    };
+    return { headers: proveRequest(this.#secret, this.#functions, { identity, content }), nonce: identity.nonce };
+  }
+
+  /** Whether a reply comes from one who knows the secret; takes its challenge for the next request. */
+  check(baseUrl: string, reply: ReceivedReply): "proven" | "stale" | "unproven" {
+    const proof = reply.headers[PROOF_HEADERS.proof];
+    const challenge = reply.headers[PROOF_HEADERS.challenge];
+    if (typeof proof !== "string" || typeof challenge !== "string") return "unproven";
+    if (!isReplyProven(this.#secret, this.#functions, { ...reply, challenge, proof })) return "unproven";
+    const isNew = this.#challenges.get(baseUrl) !== challenge;
+    this.#challenges.set(baseUrl, challenge);
+    return reply.status === 401 && isNew ? "stale" : "proven";
+  }
+}
