@@ -145,7 +145,7 @@ export class Election implements Service {
     this.#validUntilMs = sentMs + this.#options.leaseTtlMs;
     this.#expiry?.cancel();
     if (!this.#isRunning) return;
-    this.#expiry = clock.after(this.#validUntilMs - clock.monotonicMs(), () =>
+    this.#expiry = clock.after(Math.max(0, this.#validUntilMs - clock.monotonicMs()), () =>
       this.#stepDown("the lease was not renewed in time"),
     );
   }

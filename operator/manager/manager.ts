@@ -65,6 +65,7 @@ export class Manager implements Service {
   readonly #keys: MetadataKeys;
   readonly #server: ApiServer;
   readonly #caller: ProvenCaller;
+  #url = "";
   #election: Election | undefined;
   #session: LeaderSession | undefined;
 
@@ -95,7 +96,7 @@ export class Manager implements Service {
 
   /** Base URL that others call; known after `start`. */
   get url(): string {
-    return this.#options.announceUrl ?? `http://${this.#options.host}:${this.#server.port}`;
+    return this.#url;
   }
 
   get isLeading(): boolean {
@@ -110,6 +111,7 @@ export class Manager implements Service {
   async start(): Promise<void> {
     await this.#checkCluster();
     await this.#server.start();
+    this.#url = this.#options.announceUrl ?? `http://${this.#options.host}:${this.#server.port}`;
     this.#election = new Election(
       { self: { id: this.#id, url: this.url }, leaseTtlMs: this.#options.leaseTtlMs ?? DEFAULT_LEASE_TTL_MS },
       {
