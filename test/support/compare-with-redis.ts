@@ -109,6 +109,7 @@ function callRaw(runner: CommandRunner, parts: readonly string[], name: string):
 }
 
 const family = present(FAMILIES[values.family], `a family: ${Object.keys(FAMILIES).join(", ")}`);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const redis = await RedisServer.start();
 let differing = 0;
 let compared = 0;

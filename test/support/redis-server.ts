@@ -27,6 +27,7 @@ export class RedisServer {
     const path = join(folder, "redis.sock");
     const options = ["--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no", "--dir", folder];
     const child = spawn("redis-server", options, { stdio: "ignore" });
+    process.once("exit", () => child.kill());
     for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
       const socket = connect(path);
       try {
