@@ -13,11 +13,18 @@ export interface Clock {
   wallMs(): number;
   /** Milliseconds since some fixed moment, with fractions; never goes back. */
   monotonicMs(): number;
-  /** Calls `run` once after `delayMs`. A timer does not keep the process alive. */
+  /** Calls `run` once after `delayMs`. */
   after(delayMs: number, run: () => void): Timer;
 }
 
 export class SystemClock implements Clock {
+  readonly #keepsAlive: boolean;
+
+  /** @param options.keepsAlive the process lives while a timer is set: for commands that wait, not for servers. */
+  constructor(options: { readonly keepsAlive?: boolean } = {}) {
+    this.#keepsAlive = options.keepsAlive ?? false;
+  }
+
   wallMs(): number {
     return Date.now();
   }
@@ -28,7 +35,7 @@ export class SystemClock implements Clock {
 
   after(delayMs: number, run: () => void): Timer {
     const handle = setTimeout(run, delayMs);
-    handle.unref();
+    if (!this.#keepsAlive) handle.unref();
     return { cancel: () => clearTimeout(handle) };
   }
 }

@@ -124,7 +124,7 @@ export class LocalCluster {
 }
 
 /** The manager is starting, has no leader, or cannot reach its store: asked again until the deadline. */
-const PASSING = new Set(["ManagerUnreachable", "NoLeader", "StoreUnavailable", "TooFewNodes"]);
+const PASSING = new Set(["ManagerUnavailable", "NoLeader", "StoreUnavailable"]);
 
 /** One line for people: nodes and slots, and what is being waited for. */
 export function describeProgress(status: StatusReply): string {

@@ -18,7 +18,7 @@ export function specifyProcesses(
   const managers = plan.managerPorts.map((port, index) => {
     const name = `manager-${index}`;
     const store = etcd.length > 0 ? ["--etcd", etcd.join(",")] : ["--data-dir", state.dataOf(name)];
-    const flags = ["--host", "127.0.0.1", "--port", `${port}`, "--advertise-url", `http://127.0.0.1:${port}`];
+    const flags = ["--host", "127.0.0.1", "--port", `${port}`, "--announce-url", `http://127.0.0.1:${port}`];
     const identity = ["--prefix", `/pika/local/${plan.cluster}`, "--secret-file", state.secretFile];
     return { name, group: MANAGER_GROUP, args: ["manager", ...flags, ...store, ...identity] };
   });

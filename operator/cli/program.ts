@@ -5,13 +5,7 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { OperatingError } from "../../node/base/errors.ts";
-import {
-  environmentName,
-  flagName,
-  type OptionTable,
-  type OptionValues,
-  readOptions,
-} from "../../node/base/options.ts";
+import { environmentName, flagName, type OptionLayer, type OptionTable } from "../../node/base/options.ts";
 import { runApply } from "./apply.ts";
 import { startDetached } from "./detach.ts";
 import { runDown } from "./down.ts";
@@ -21,12 +15,12 @@ import { runStatus, type StatusSource } from "./status.ts";
 import { runUp, type UpDeps } from "./up.ts";
 
 /** A long-running process of the program: `pika node`, `pika manager`. */
-export interface ProcessVerb<T extends OptionTable = OptionTable> {
+export interface ProcessVerb {
   readonly name: string;
   readonly summary: string;
-  readonly options: T;
-  /** Runs until the signal aborts. */
-  readonly run: (values: OptionValues<T>, signal: AbortSignal) => Promise<void>;
+  readonly options: OptionTable;
+  /** Reads its options from flags and environment, and runs until the signal aborts. */
+  readonly run: (layers: readonly OptionLayer[], signal: AbortSignal) => Promise<void>;
 }
 
 export interface ProgramDeps extends UpDeps {
@@ -182,10 +176,10 @@ function addProcess(program: Command, verb: ProcessVerb, deps: ProgramDeps): voi
     const fromEnvironment = Object.fromEntries(
       Object.keys(verb.options).map((name) => [name, deps.environment[environmentName(name)]]),
     );
-    const values = readOptions(verb.options, [
-      { describe: (name) => `--${flagName(name)}`, values: flags },
+    const layers = [
+      { describe: (name: string) => `--${flagName(name)}`, values: flags },
       { describe: environmentName, values: fromEnvironment },
-    ]);
-    return verb.run(values, deps.signal);
+    ];
+    return verb.run(layers, deps.signal);
   });
 }

@@ -87,7 +87,7 @@ describe("LocalCluster", () => {
     let tries = 0;
     const { applied, clock } = setUp({
       putCluster: async () => {
-        if (++tries < 5) throw new OperatingError("ManagerUnreachable", "connection refused");
+        if (++tries < 5) throw new OperatingError("ManagerUnavailable", "connection refused");
       },
     });
     await run(clock, applied);
