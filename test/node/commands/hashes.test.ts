@@ -141,7 +141,7 @@ describe("as a model has it", () => {
   );
   type Step = (runner: CommandRunner, model: Map<string, string>) => void;
   const steps: fc.Arbitrary<Step>[] = [
-    fc.array(fc.tuple(field, value), { minLength: 1, maxLength: 12 }).map((pairs) => (runner, model) => {
+    fc.array(fc.tuple(field, value), { minLength: 1, maxLength: 12, size: "max" }).map((pairs) => (runner, model) => {
       const added = new Set(pairs.map(([name]) => name).filter((name) => !model.has(name))).size;
       for (const [name, text] of pairs) model.set(name, text);
       expect(runner.call("HSET", "h", ...pairs.flat())).toBe(added);
@@ -150,7 +150,7 @@ describe("as a model has it", () => {
       expect(runner.call("HSETNX", "h", name, text)).toBe(model.has(name) ? 0 : 1);
       if (!model.has(name)) model.set(name, text);
     }),
-    fc.array(field, { minLength: 1, maxLength: 12 }).map((names) => (runner, model) => {
+    fc.array(field, { minLength: 1, maxLength: 12, size: "max" }).map((names) => (runner, model) => {
       expect(runner.call("HDEL", "h", ...names)).toBe(names.filter((name) => model.delete(name)).length);
     }),
     fc.array(field, { minLength: 1, maxLength: 5 }).map((names) => (runner, model) => {
@@ -202,6 +202,8 @@ describe("as a model has it", () => {
       const model = new Map<string, string>();
       for (const step of sequence) step(runner, model);
     };
-    fc.assert(fc.property(fc.array(fc.oneof(...steps), { minLength: 1, maxLength: 30 }), run), { numRuns: 200 });
+    fc.assert(fc.property(fc.array(fc.oneof(...steps), { minLength: 1, maxLength: 40, size: "max" }), run), {
+      numRuns: 100,
+    });
   });
 });

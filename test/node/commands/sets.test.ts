@@ -147,7 +147,7 @@ describe("as a model has it", () => {
     { weight: 4, arbitrary: fc.integer({ min: 0, max: 40 }).map((n) => `member:${n}:${"#".repeat(2 * n)}`) },
     { weight: 1, arbitrary: fc.constantFrom("", "\xff\x00", "x".repeat(200), "y".repeat(3000)) },
   );
-  const members = fc.array(member, { minLength: 1, maxLength: 30 });
+  const members = fc.array(member, { minLength: 1, maxLength: 30, size: "max" });
   type Model = Map<string, Set<string>>;
   type Step = (runner: CommandRunner, model: Model) => void;
 
@@ -230,6 +230,8 @@ describe("as a model has it", () => {
       const model: Model = new Map();
       for (const step of sequence) step(runner, model);
     };
-    fc.assert(fc.property(fc.array(fc.oneof(...steps), { minLength: 1, maxLength: 30 }), run), { numRuns: 150 });
+    fc.assert(fc.property(fc.array(fc.oneof(...steps), { minLength: 1, maxLength: 40, size: "max" }), run), {
+      numRuns: 100,
+    });
   });
 });

@@ -15,7 +15,7 @@ const member = fc.oneof(
   { weight: 4, arbitrary: fc.integer({ min: 0, max: 50 }).map((n) => `m${n}:${"#".repeat(2 * n)}`) },
   { weight: 1, arbitrary: fc.constantFrom("", "\xff\x00", "x".repeat(200), "y".repeat(3000)) },
 );
-const members = fc.array(member, { minLength: 1, maxLength: 20 });
+const members = fc.array(member, { minLength: 1, maxLength: 20, size: "max" });
 const score = fc.oneof(
   fc.integer({ min: -3, max: 3 }),
   fc.constantFrom(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300, -1e-300, 0.5),
@@ -69,16 +69,18 @@ function combine(model: Model, how: string, names: readonly string[]): Map<strin
 }
 
 const writes: fc.Arbitrary<Step>[] = [
-  fc.tuple(key, fc.array(fc.tuple(member, score), { minLength: 1, maxLength: 25 })).map(([name, added]) => {
-    return (runner, model) => {
-      const set = setOf(model, name);
-      const before = set.size;
-      for (const [one, value] of added) set.set(one, value);
-      model.set(name, set);
-      const args = added.flatMap(([one, value]) => [numberText(value), one]);
-      expect(runner.call("ZADD", name, ...args)).toBe(set.size - before);
-    };
-  }),
+  fc
+    .tuple(key, fc.array(fc.tuple(member, score), { minLength: 1, maxLength: 25, size: "max" }))
+    .map(([name, added]) => {
+      return (runner, model) => {
+        const set = setOf(model, name);
+        const before = set.size;
+        for (const [one, value] of added) set.set(one, value);
+        model.set(name, set);
+        const args = added.flatMap(([one, value]) => [numberText(value), one]);
+        expect(runner.call("ZADD", name, ...args)).toBe(set.size - before);
+      };
+    }),
   fc.tuple(key, fc.constantFrom("GT", "LT", "NX", "XX"), member, score).map(([name, option, one, value]) => {
     return (runner, model) => {
       const set = setOf(model, name);
@@ -195,8 +197,8 @@ it("is as a model has it over random commands, warm and with everything missing"
     const model: Model = new Map();
     for (const step of sequence) step(runner, model);
   };
-  const steps = fc.array(fc.oneof(...writes, ...reads), { minLength: 1, maxLength: 30 });
-  fc.assert(fc.property(steps, run), { numRuns: 150 });
+  const steps = fc.array(fc.oneof(...writes, ...reads), { minLength: 1, maxLength: 40, size: "max" });
+  fc.assert(fc.property(steps, run), { numRuns: 100 });
 });
 
 it("has ranges by name as a model has them", () => {
@@ -228,5 +230,5 @@ it("has ranges by name as a model has them", () => {
     expect(runner.call("ZREMRANGEBYLEX", "z", low, high)).toBe(expected.length);
     expect(runner.call("ZCARD", "z")).toBe(new Set(all).size - expected.length);
   };
-  fc.assert(fc.property(names, bound, bound, run), { numRuns: 60 });
+  fc.assert(fc.property(names, bound, bound, run), { numRuns: 100 });
 });
