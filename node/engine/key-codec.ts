@@ -114,6 +114,16 @@ export function pageKey(generation: Generation, tree: TreeId, page: PageNumber):
   return key;
 }
 
+/** The key of a page from tree id and page number as they lie in `buf[start, start + 10)`. */
+export function rawPageKey(
+  generation: Generation,
+  numbers: { readonly buf: Buffer; readonly start: number; readonly end: number },
+): Buffer {
+  const key = newKey(generation, KIND_PAGE, TREE_BYTES + 4);
+  numbers.buf.copy(key, PREFIX_BYTES, numbers.start, numbers.end);
+  return key;
+}
+
 /** All pages of a tree. */
 export function treeRange(generation: Generation, tree: TreeId, limit?: number): StoreRange {
   const gte = newKey(generation, KIND_PAGE, TREE_BYTES);
@@ -142,11 +152,10 @@ export function expiryKeyTime(key: Buffer): number {
   return readU64(key, PREFIX_BYTES);
 }
 
-/** The expiry entries of a generation that are due at `nowMs`. */
-export function dueExpiryRange(generation: Generation, nowMs: number, limit: number): StoreRange {
-  const lt = newKey(generation, KIND_EXPIRY, 8);
-  writeU64(lt, PREFIX_BYTES, nowMs + 1);
-  return { gte: newKey(generation, KIND_EXPIRY, 0), lt, limit };
+/** The expiry entries of a generation, the earliest first, from `gte` on where it is given. */
+export function expiryRange(generation: Generation, limit: number, gte?: Buffer): StoreRange {
+  const range = kindRange(generation, KIND_EXPIRY);
+  return { gte: gte ?? range.gte, lt: range.lt, limit };
 }
 
 /** Marks a tree whose pages the collector is to delete. */

@@ -85,6 +85,10 @@ class LevelBatchWriter implements StoreBatch {
     this.sizeBytes += key.length;
     this.operationCount++;
   }
+
+  discard(): void {
+    void this.native.close();
+  }
 }
 
 class LevelStoreSnapshot implements StoreSnapshot {

@@ -46,6 +46,10 @@ class MemoryBatch implements StoreBatch {
     this.operations.push({ key: key.toString("latin1"), value: undefined });
     this.sizeBytes += key.length;
   }
+
+  discard(): void {
+    this.isWritten = true;
+  }
 }
 
 class MemorySnapshot implements StoreSnapshot {

@@ -11,6 +11,8 @@ export interface StoreBatch {
   /** Key and value are copied at once, so they may lie in memory that changes. A later operation on a key wins. */
   put(key: Buffer, value: Buffer): void;
   delete(key: Buffer): void;
+  /** Lets go of a batch that will not be written. */
+  discard(): void;
 }
 
 /** A half-open range of keys: from `gte`, up to but without `lt`. */

@@ -1,0 +1,46 @@
+/** What can be set of the engine, and why the defaults are as they are. */
+
+import type { FlusherOptions } from "./flusher.ts";
+
+export interface EngineOptions extends FlusherOptions {
+  /** Bytes of the record cache: slabs and index. */
+  readonly cacheBytes: number;
+}
+
+const MIB = 1024 * 1024;
+const SMALLEST_CHUNK_BYTES = 4 * 1024;
+const LARGEST_CHUNK_BYTES = 256 * 1024;
+/** The cache has at least this many chunks, so that size classes do not starve each other. */
+const MIN_CHUNKS = 256;
+
+/** 256 MiB: a fourth of the smallest container that one would give a database node. */
+export const DEFAULT_CACHE_BYTES = 256 * MIB;
+
+/**
+ * LevelDB's own memory, whatever the cache: two memtables of 16 MiB (a batch of a slot is at most about 8 MiB, and
+ * larger memtables mean fewer compactions), and 8 MiB of blocks, since hot records are in the record cache.
+ */
+export const LEVEL_WRITE_BUFFER_BYTES = 16 * MIB;
+export const LEVEL_BLOCK_CACHE_BYTES = 8 * MIB;
+
+/** The engine's options for a cache of `cacheBytes`. */
+export function engineOptions(cacheBytes: number): EngineOptions {
+  return {
+    cacheBytes,
+    tickMs: 250,
+    // Three seconds: a record that is written all the time goes to the database twenty times a minute, and a
+    // recovery replays some seconds of log.
+    ageTicks: 12,
+    // So that a batch, LevelDB's copy of it and the memtable stay small beside a cache of 64 MiB.
+    slotDirtyBytes: 8 * MIB,
+    // Half of the cache: the rest serves reads while LevelDB is behind.
+    dirtyLimitBytes: Math.max(SMALLEST_CHUNK_BYTES, cacheBytes / 2),
+  };
+}
+
+/** Bytes of a slab chunk: a power of two, small for small caches. */
+export function chunkBytesFor(cacheBytes: number): number {
+  let chunkBytes = LARGEST_CHUNK_BYTES;
+  while (chunkBytes > SMALLEST_CHUNK_BYTES && chunkBytes * MIN_CHUNKS > cacheBytes) chunkBytes /= 2;
+  return chunkBytes;
+}

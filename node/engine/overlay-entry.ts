@@ -1,0 +1,102 @@
+/**
+ * One record or page in a transaction's overlay: what a command read from the database, or what it means to write.
+ * Entries are pooled: a transaction reuses them, so that GET and SET make no garbage.
+ */
+
+import { FLAG_PAGE, hashPage, PAGE_KEY_BYTES, writePageKey } from "./cache-entry.ts";
+import type { Ref } from "./slab.ts";
+import type { PageNumber, TreeId, View } from "./transaction.ts";
+
+/** In use for nothing: its tree was discarded, or it was made and deleted. */
+export const OVERLAY_VOID = 0;
+/** As the database has it; enters the cache when the transaction ends. */
+export const OVERLAY_LOADED = 1;
+export const OVERLAY_WRITTEN = 2;
+export const OVERLAY_DELETED = 3;
+
+const EMPTY = Buffer.alloc(0);
+
+export class OverlayEntry {
+  state: number = OVERLAY_VOID;
+  /** FLAG_PAGE or 0. */
+  pageFlag = 0;
+  hash = 0;
+  tree: TreeId = 0;
+  page: PageNumber = 0;
+  keyBuf: Buffer = EMPTY;
+  keyStart = 0;
+  keyEnd = 0;
+  /** Its cache entry (a known-absent one included), or 0. */
+  ref: Ref = 0;
+  /** Whether it existed before the transaction, and its key and value bytes then. */
+  existed = false;
+  oldBytes = 0;
+  /** The value is `head` and then `body[bodyStart, bodyEnd)`. */
+  head: Buffer = EMPTY;
+  body: Buffer = EMPTY;
+  bodyStart = 0;
+  bodyEnd = 0;
+  #ownKey: Buffer | undefined;
+
+  startRecord(hash: number, buf: Buffer, start: number, end: number): void {
+    this.pageFlag = 0;
+    this.hash = hash;
+    this.keyBuf = buf;
+    this.keyStart = start;
+    this.keyEnd = end;
+  }
+
+  startPage(tree: TreeId, page: PageNumber): void {
+    this.#ownKey ??= Buffer.alloc(PAGE_KEY_BYTES);
+    writePageKey(this.#ownKey, tree, page);
+    this.pageFlag = FLAG_PAGE;
+    this.hash = hashPage(tree, page);
+    this.tree = tree;
+    this.page = page;
+    this.keyBuf = this.#ownKey;
+    this.keyStart = 0;
+    this.keyEnd = PAGE_KEY_BYTES;
+  }
+
+  /** What the cache knows of it: its entry, or that there is none. */
+  setPrevious(ref: Ref, existed: boolean, oldBytes: number): void {
+    this.ref = ref;
+    this.existed = existed;
+    this.oldBytes = oldBytes;
+  }
+
+  setValue(head: Buffer, body: Buffer, bodyStart: number, bodyEnd: number): void {
+    this.head = head;
+    this.body = body;
+    this.bodyStart = bodyStart;
+    this.bodyEnd = bodyEnd;
+  }
+
+  setWhole(bytes: Buffer): void {
+    this.setValue(EMPTY, bytes, 0, bytes.length);
+  }
+
+  /** Whether there is a value to read. */
+  get isPresent(): boolean {
+    return this.state === OVERLAY_WRITTEN || (this.state === OVERLAY_LOADED && this.existed);
+  }
+
+  /** Points `out` at the value; joins head and body first where they are apart. */
+  view(out: View): void {
+    if (this.head.length > 0) {
+      this.setWhole(Buffer.concat([this.head, this.body.subarray(this.bodyStart, this.bodyEnd)]));
+    }
+    out.buf = this.body;
+    out.start = this.bodyStart;
+    out.end = this.bodyEnd;
+  }
+
+  /** Lets go of buffers that belong to others. */
+  clear(): void {
+    this.state = OVERLAY_VOID;
+    this.ref = 0;
+    this.keyBuf = EMPTY;
+    this.head = EMPTY;
+    this.body = EMPTY;
+  }
+}

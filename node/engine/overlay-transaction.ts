@@ -1,0 +1,493 @@
+/**
+ * The Transaction over the record cache: reads go through the overlay, the cache and the database; writes stay in the
+ * overlay until `commit`. One object serves all commands, one at a time: `begin`, the command, `commit` or `rollback`.
+ *
+ * Invariants
+ * - The cache does not change between `begin` and the end, so that Views into it stay valid; what was read from the
+ *   database is held here meanwhile.
+ * - Whoever writes a record knows whether it existed, so that the key count is exact.
+ * - A command on cached small records makes no garbage: overlay entries are pooled, the last lookup is remembered.
+ */
+
+import { assert } from "../base/assert.ts";
+import { OperatingError } from "../base/errors.ts";
+import { type HashKey, hash32 } from "../base/hash.ts";
+import { Prng } from "../base/prng.ts";
+import { FLAG_ABSENT, FLAG_PAGE, hashPage, PAGE_KEY_BYTES, writePageKey } from "./cache-entry.ts";
+import { Overlay } from "./overlay.ts";
+import { OVERLAY_DELETED, OVERLAY_LOADED, OVERLAY_VOID, OVERLAY_WRITTEN, type OverlayEntry } from "./overlay-entry.ts";
+import { type MissedEntry, missedPage, missedRecord, type ReadPath } from "./read-path.ts";
+import type { RecordCache } from "./record-cache.ts";
+import { scanMerged } from "./record-scan.ts";
+import type { Ref } from "./slab.ts";
+import type { LoadedRange, SlotSpace } from "./slot-space.ts";
+import type { StoreEntry } from "./store.ts";
+import { MISS, type PageNumber, type Transaction, type TreeId, View } from "./transaction.ts";
+
+/** A command that missed this often reads synchronously from then on (`readSynchronously`). */
+export const MAX_MISSES = 8;
+/** Records that a scan reads at first; eight times as many each time it needs more. */
+const FIRST_RANGE_ENTRIES = 128;
+const RANGE_GROWTH = 8;
+/** Larger pieces are not kept for the next scan. */
+const KEPT_RANGE_ENTRIES = 1024;
+const HASHES = 2 ** 32;
+const EMPTY = Buffer.alloc(0);
+const NO_HASH_KEY: HashKey = { k0: 0, k1: 0 };
+
+/** What a transaction does to its slot beyond single entries. */
+export interface SlotChanges {
+  /** The slot continues under a new, empty generation. */
+  switchGeneration(space: SlotSpace): void;
+}
+
+/** What the last attempt missed. */
+type Missed =
+  | { readonly kind: "entry"; readonly entry: MissedEntry }
+  | { readonly kind: "range"; readonly space: SlotSpace; readonly fromHash: number; readonly limit: number };
+
+export class OverlayTransaction implements Transaction {
+  nowMs = 0;
+  readonly random = new Prng(0);
+  hashKey: HashKey = NO_HASH_KEY;
+  /** Reads that found what they wanted cached (or known to be absent), and those that did not. */
+  hitCount = 0;
+  missCount = 0;
+  readonly #cache: RecordCache;
+  readonly #reads: ReadPath;
+  readonly #changes: SlotChanges;
+  readonly #overlay = new Overlay();
+  readonly #pageKey = Buffer.alloc(PAGE_KEY_BYTES);
+  readonly #discarded: TreeId[] = [];
+  #space: SlotSpace | undefined;
+  #isForcedSync = false;
+  #isFlushed = false;
+  #hasWrites = false;
+  #countDelta = 0;
+  #missed: Missed | undefined;
+  /** The last record that was looked up in the cache, for the write that follows a read. */
+  #lastBuf: Buffer = EMPTY;
+  #lastStart = 0;
+  #lastEnd = -1;
+  #lastHash = 0;
+  #lastRef: Ref = 0;
+
+  constructor(deps: { readonly cache: RecordCache; readonly reads: ReadPath; readonly changes: SlotChanges }) {
+    this.#cache = deps.cache;
+    this.#reads = deps.reads;
+    this.#changes = deps.changes;
+  }
+
+  /** Starts on a slot. `nowMs` as in the port; `seed` of the log entry. The one before must have ended. */
+  begin(space: SlotSpace, nowMs: number, seed: number): void {
+    assert(this.#space === undefined, "a transaction ends before the next begins");
+    this.#space = space;
+    this.nowMs = nowMs;
+    this.hashKey = space.hashKey;
+    this.random.reseed(seed);
+    this.#missed = undefined;
+  }
+
+  /** From here to the end reads are made on this thread: for recovery, replication, and after MAX_MISSES. */
+  readSynchronously(): void {
+    this.#isForcedSync = true;
+  }
+
+  /** Whether a commit would change anything. */
+  get hasWrites(): boolean {
+    return this.#hasWrites;
+  }
+
+  /** Whether the slot's records are all dropped by this transaction (FLUSHDB), before the writes that it still has. */
+  get isFlushed(): boolean {
+    return this.#isFlushed;
+  }
+
+  /** Visits the user keys of records that a commit would write or delete. Nothing may be written meanwhile. */
+  forEachTouched(visit: (buf: Buffer, start: number, end: number) => void): void {
+    for (const entry of this.#overlay.list()) {
+      if (entry.pageFlag !== 0) continue;
+      if (entry.state === OVERLAY_WRITTEN || entry.state === OVERLAY_DELETED) {
+        visit(entry.keyBuf, entry.keyStart, entry.keyEnd);
+      }
+    }
+  }
+
+  /** Makes the overlay's writes the slot's state, as one. Returns whether there were any. */
+  commit(): boolean {
+    const space = this.#activeSpace();
+    const { count } = this.#overlay;
+    const hadWrites = this.#hasWrites;
+    if (count === 0 && !hadWrites) {
+      this.#space = undefined;
+      this.#isForcedSync = false;
+      this.#lastEnd = -1;
+      return false;
+    }
+    if (this.#isFlushed) this.#changes.switchGeneration(space);
+    if (hadWrites) {
+      this.#commitWrites(space, count);
+      space.keyCount += this.#countDelta;
+      for (const tree of this.#discarded) space.droppedTrees.push(tree);
+      this.#cache.dirty.enqueue(space);
+    }
+    this.#end(space);
+    return hadWrites;
+  }
+
+  /** Drops the overlay. What was read from the database is kept in the cache. */
+  rollback(): void {
+    this.#isFlushed = false;
+    this.#end(this.#activeSpace());
+  }
+
+  /**
+   * Resolves when what made the last attempt throw MISS has been read; call it right after `rollback`. Rejects with
+   * the database's OperatingError.
+   */
+  loadMissed(): Promise<void> {
+    const missed = this.#missed;
+    this.#missed = undefined;
+    assert(missed !== undefined, "something was missed");
+    if (missed.kind === "entry") return this.#reads.load(missed.entry);
+    return this.#reads.loadRange(missed.space, missed.fromHash, missed.limit);
+  }
+
+  readRecord(buf: Buffer, start: number, end: number, out: View): boolean {
+    const hash = hash32(this.hashKey, buf, start, end);
+    if (this.#overlay.count !== 0) {
+      const entry = this.#overlay.findRecord(hash, buf, start, end);
+      if (entry !== undefined) return viewOf(entry, out);
+    }
+    if (this.#isFlushed) return false;
+    const space = this.#activeSpace();
+    const ref = this.#cache.index.find(space.generation, 0, hash, buf, start, end);
+    if (ref === 0 && !space.isComplete) return viewOf(this.#loadRecord(hash, buf, start, end), out);
+    this.hitCount++;
+    this.#lastBuf = buf;
+    this.#lastStart = start;
+    this.#lastEnd = end;
+    this.#lastHash = hash;
+    this.#lastRef = ref;
+    return ref !== 0 && this.#cache.view(ref, out);
+  }
+
+  writeRecord(
+    key: { readonly buf: Buffer; readonly start: number; readonly end: number },
+    head: Buffer,
+    body: Buffer,
+    bodyStart: number,
+    bodyEnd: number,
+  ): void {
+    const entry = this.#recordToChange(key.buf, key.start, key.end);
+    if (!entry.isPresent) this.#countDelta++;
+    entry.state = OVERLAY_WRITTEN;
+    entry.setValue(head, body, bodyStart, bodyEnd);
+    this.#hasWrites = true;
+  }
+
+  deleteRecord(buf: Buffer, start: number, end: number): void {
+    const entry = this.#recordToChange(buf, start, end);
+    if (entry.isPresent) {
+      this.#countDelta--;
+      this.#hasWrites = true;
+      entry.state = OVERLAY_DELETED;
+    }
+  }
+
+  newTreeId(): TreeId {
+    return this.#activeSpace().nextTreeId++;
+  }
+
+  readPage(tree: TreeId, page: PageNumber, out: View): void {
+    if (this.#overlay.count !== 0) {
+      const entry = this.#overlay.findPage(tree, page);
+      if (entry !== undefined) {
+        if (!viewOf(entry, out)) throw this.#lostPage(tree, page);
+        return;
+      }
+    }
+    const ref = this.#findPage(tree, page);
+    if (ref !== 0 && this.#cache.view(ref, out)) {
+      this.hitCount++;
+      return;
+    }
+    if (ref !== 0 || this.#isFlushed || this.#activeSpace().isComplete) throw this.#lostPage(tree, page);
+    viewOf(this.#loadPage(tree, page), out);
+  }
+
+  writePage(tree: TreeId, page: PageNumber, bytes: Buffer): void {
+    assert(tree > 0 && page > 0, "trees and pages count from 1");
+    const entry = this.#pageToChange(tree, page);
+    entry.state = OVERLAY_WRITTEN;
+    entry.setWhole(bytes);
+    this.#hasWrites = true;
+  }
+
+  editPage(tree: TreeId, page: PageNumber, capacity: number): Buffer {
+    const entry = this.#overlay.findPage(tree, page);
+    if (entry?.state === OVERLAY_WRITTEN && entry.body.length >= capacity) return entry.body;
+    const view = new View();
+    this.readPage(tree, page, view);
+    const length = view.end - view.start;
+    const copy = Buffer.allocUnsafeSlow(Math.max(length, capacity));
+    view.buf.copy(copy, 0, view.start, view.end);
+    copy.fill(0, length);
+    this.writePage(tree, page, copy);
+    return copy;
+  }
+
+  deletePage(tree: TreeId, page: PageNumber): void {
+    const entry = this.#pageToChange(tree, page);
+    entry.state = entry.existed || entry.ref !== 0 || !this.#isNew(tree) ? OVERLAY_DELETED : OVERLAY_VOID;
+    this.#hasWrites = true;
+  }
+
+  discardTree(tree: TreeId): void {
+    this.#overlay.discardTree(tree);
+    this.#discarded.push(tree);
+    this.#hasWrites = true;
+  }
+
+  scanRecords(fromHash: number, visit: (key: View, value: View) => boolean): number {
+    const space = this.#activeSpace();
+    const range = this.#rangeFrom(space, fromHash);
+    const { stored, endHash } = piece(range, fromHash);
+    let isStopped = false;
+    const next = scanMerged(
+      {
+        cache: this.#cache,
+        space,
+        stored,
+        endHash,
+        overlay: this.#overlay.list(),
+        isFlushed: this.#isFlushed,
+      },
+      fromHash,
+      (key, value) => {
+        if (visit(key, value)) return true;
+        isStopped = true;
+        return false;
+      },
+    );
+    if (!isStopped && next < HASHES) {
+      const isSame = range?.fromHash === fromHash;
+      this.#missRange(space, fromHash, isSame ? range.limit * RANGE_GROWTH : FIRST_RANGE_ENTRIES);
+    }
+    if (range !== undefined && range.limit > KEPT_RANGE_ENTRIES) space.range = undefined;
+    return next >= HASHES ? -1 : next;
+  }
+
+  recordCount(): number {
+    return (this.#isFlushed ? 0 : this.#activeSpace().keyCount) + this.#countDelta;
+  }
+
+  randomRecord(key: View, value: View): boolean {
+    if (this.recordCount() === 0) return false;
+    const from = this.random.nextUint32();
+    return this.#firstFrom(from, key, value) || this.#firstFrom(0, key, value);
+  }
+
+  flushAll(): void {
+    const space = this.#activeSpace();
+    if (this.#hasWrites || space.keyCount > 0 || space.sizeBytes > 0) {
+      this.#isFlushed = true;
+      this.#hasWrites = true;
+    }
+    this.#overlay.clear();
+    this.#discarded.length = 0;
+    this.#countDelta = 0;
+    this.#lastEnd = -1;
+  }
+
+  #firstFrom(hash: number, key: View, value: View): boolean {
+    let isFound = false;
+    this.scanRecords(hash, (foundKey, foundValue) => {
+      if (!isFound) {
+        Object.assign(key, foundKey);
+        Object.assign(value, foundValue);
+      }
+      isFound = true;
+      return false;
+    });
+    return isFound;
+  }
+
+  #commitWrites(space: SlotSpace, count: number): void {
+    const cache = this.#cache;
+    const isAlone = count === 1;
+    for (let i = 0; i < count; i++) {
+      const entry = this.#overlay.at(i);
+      if (entry.state === OVERLAY_WRITTEN) {
+        cache.write(space, entry, isAlone);
+        const newBytes = entry.keyEnd - entry.keyStart + entry.head.length + entry.bodyEnd - entry.bodyStart;
+        space.sizeBytes += newBytes - entry.oldBytes;
+      } else if (entry.state === OVERLAY_DELETED && (entry.existed || entry.pageFlag !== 0)) {
+        cache.remove(space, entry, isAlone);
+        space.sizeBytes -= entry.oldBytes;
+      }
+    }
+    if (!isAlone) cache.endCommit();
+  }
+
+  #end(space: SlotSpace): void {
+    if (this.#overlay.hasLoaded && !this.#isFlushed) {
+      for (let i = 0; i < this.#overlay.count; i++) {
+        const entry = this.#overlay.at(i);
+        if (entry.state === OVERLAY_LOADED) this.#cache.insertLoaded(space, entry);
+      }
+    }
+    this.#overlay.clear();
+    this.#discarded.length = 0;
+    this.#space = undefined;
+    this.#isForcedSync = false;
+    this.#isFlushed = false;
+    this.#hasWrites = false;
+    this.#countDelta = 0;
+    this.#lastEnd = -1;
+    this.#lastBuf = EMPTY;
+    this.#cache.trim();
+  }
+
+  #activeSpace(): SlotSpace {
+    const space = this.#space;
+    assert(space !== undefined, "a transaction has begun");
+    return space;
+  }
+
+  /** The overlay's entry of a record that is about to be written or deleted; its earlier state is known then. */
+  #recordToChange(buf: Buffer, start: number, end: number): OverlayEntry {
+    const isLast = buf === this.#lastBuf && start === this.#lastStart && end === this.#lastEnd;
+    const hash = isLast ? this.#lastHash : hash32(this.hashKey, buf, start, end);
+    if (this.#overlay.count !== 0) {
+      const known = this.#overlay.findRecord(hash, buf, start, end);
+      if (known !== undefined) return known;
+    }
+    const space = this.#activeSpace();
+    let ref: Ref = 0;
+    if (!this.#isFlushed) {
+      ref = isLast ? this.#lastRef : this.#cache.index.find(space.generation, 0, hash, buf, start, end);
+      if (ref === 0 && !space.isComplete) return this.#loadRecord(hash, buf, start, end);
+    }
+    const entry = this.#overlay.addRecord(hash, buf, start, end);
+    this.#setPrevious(entry, ref);
+    return entry;
+  }
+
+  #setPrevious(entry: OverlayEntry, ref: Ref): void {
+    const existed = ref !== 0 && (this.#cache.flagsOf(ref) & FLAG_ABSENT) === 0;
+    entry.setPrevious(ref, existed, existed ? this.#cache.sizeOf(ref) : 0);
+  }
+
+  #loadRecord(hash: number, buf: Buffer, start: number, end: number): OverlayEntry {
+    this.missCount++;
+    const space = this.#activeSpace();
+    const key = Buffer.from(buf.subarray(start, end));
+    const missed = missedRecord(space, hash, key);
+    const value = this.#read(missed);
+    const entry = this.#overlay.addRecord(hash, buf, start, end);
+    setLoaded(entry, value);
+    return entry;
+  }
+
+  #findPage(tree: TreeId, page: PageNumber): Ref {
+    if (this.#isFlushed) return 0;
+    writePageKey(this.#pageKey, tree, page);
+    const { generation } = this.#activeSpace();
+    return this.#cache.index.find(generation, FLAG_PAGE, hashPage(tree, page), this.#pageKey, 0, PAGE_KEY_BYTES);
+  }
+
+  #loadPage(tree: TreeId, page: PageNumber): OverlayEntry {
+    this.missCount++;
+    const key = Buffer.allocUnsafe(PAGE_KEY_BYTES);
+    writePageKey(key, tree, page);
+    const missed = { pageFlag: FLAG_PAGE, hash: hashPage(tree, page), key };
+    const value = this.#read(missedPage(this.#activeSpace(), { tree, page }, missed));
+    if (value === undefined) throw this.#lostPage(tree, page);
+    const entry = this.#overlay.addPage(tree, page);
+    setLoaded(entry, value);
+    return entry;
+  }
+
+  /** Reads from the database here, or throws MISS and remembers what was missing. */
+  #read(missed: MissedEntry): Buffer | undefined {
+    if (!this.#reads.shouldMiss(this.#isForcedSync)) return this.#reads.readSync(missed.databaseKey);
+    this.#missed = { kind: "entry", entry: missed };
+    throw MISS;
+  }
+
+  /** The overlay's entry of a page that is about to be written. Whether the database has it does not matter. */
+  #pageToChange(tree: TreeId, page: PageNumber): OverlayEntry {
+    const known = this.#overlay.findPage(tree, page);
+    if (known !== undefined) return known;
+    const entry = this.#overlay.addPage(tree, page);
+    this.#setPrevious(entry, this.#findPage(tree, page));
+    return entry;
+  }
+
+  #isNew(tree: TreeId): boolean {
+    return this.#isFlushed || tree >= this.#activeSpace().flushed.nextTreeId;
+  }
+
+  #lostPage(tree: TreeId, page: PageNumber): OperatingError {
+    const { table, slot, generation } = this.#activeSpace();
+    return new OperatingError(
+      "StoreCorrupt",
+      `page ${page} of tree ${tree} of table ${table}, slot ${slot} is missing: restore this node from its replicas`,
+      { data: { table, slot, generation, tree, page } },
+    );
+  }
+
+  /** The database's records that a scan from `fromHash` begins with, or undefined where the database has none. */
+  #rangeFrom(space: SlotSpace, fromHash: number): LoadedRange | undefined {
+    if (this.#isFlushed || (space.isComplete && space.settleCount === 0)) return undefined;
+    const { range } = space;
+    const isFresh = range?.generation === space.generation && range.settleCount === space.settleCount;
+    if (range !== undefined && isFresh && covers(range, fromHash)) return range;
+    return this.#missRange(space, fromHash, FIRST_RANGE_ENTRIES);
+  }
+
+  #missRange(space: SlotSpace, fromHash: number, limit: number): never {
+    this.missCount++;
+    this.#missed = { kind: "range", space, fromHash, limit };
+    throw MISS;
+  }
+}
+
+function viewOf(entry: OverlayEntry, out: View): boolean {
+  if (!entry.isPresent) return false;
+  entry.view(out);
+  return true;
+}
+
+function setLoaded(entry: OverlayEntry, value: Buffer | undefined): void {
+  entry.state = OVERLAY_LOADED;
+  entry.setWhole(value ?? EMPTY);
+  entry.setPrevious(0, value !== undefined, value === undefined ? 0 : entry.keyEnd - entry.keyStart + value.length);
+}
+
+/** The part of a range from `fromHash` on, and up to where it is whole. */
+function piece(range: LoadedRange | undefined, fromHash: number): { stored: readonly StoreEntry[]; endHash: number } {
+  if (range === undefined) return { stored: [], endHash: HASHES };
+  const { entries } = range;
+  let low = 0;
+  for (let high = entries.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if (hashAt(entries, middle) < fromHash) low = middle + 1;
+    else high = middle;
+  }
+  return { stored: low === 0 ? entries : entries.slice(low), endHash: endOf(range) };
+}
+
+function hashAt(entries: readonly StoreEntry[], index: number): number {
+  return (entries[index] as StoreEntry).key.readUInt32BE(9);
+}
+
+/** Hashes from this one on may be missing in the range, in part or all. */
+function endOf({ entries, limit }: LoadedRange): number {
+  return entries.length < limit ? HASHES : hashAt(entries, entries.length - 1);
+}
+
+function covers(range: LoadedRange, fromHash: number): boolean {
+  return range.fromHash <= fromHash && (range.fromHash === fromHash || endOf(range) > fromHash);
+}

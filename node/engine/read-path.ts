@@ -1,0 +1,168 @@
+/**
+ * Reads of what is not cached: on this thread, measured, or on the thread pool, gathered.
+ * Invariant: what the pool read enters the cache only if no flush of the slot ended meanwhile and the slot is still in
+ * the same generation: otherwise the database may have been older than what was evicted since, and the command that
+ * wanted it simply misses again.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { pageKey, recordKey, recordRange } from "./key-codec.ts";
+import { FIRST_READ_MODE, nextReadMode, type ReadMode } from "./read-mode.ts";
+import type { RecordCache } from "./record-cache.ts";
+import type { SlotSpace } from "./slot-space.ts";
+import type { Store, StoreEntry } from "./store.ts";
+import type { PageNumber, TreeId } from "./transaction.ts";
+
+/** While reads are asynchronous, every so manieth is made here all the same, to see whether the disk became fast. */
+const PROBE_EVERY = 64;
+/** Reads that wait for the pool at once: more would only queue there, before the flusher's writes. */
+const MAX_READS_IN_FLIGHT = 16;
+/** Ticks of the flusher during which a slot whose range was read is not frozen. */
+const SCAN_HOLD_TICKS = 8;
+/** Entries read from an iterator at a time. */
+const RANGE_SLICE = 1024;
+
+/** What a command missed. `hash` and `key` name a record, `tree` and `page` a page. */
+export interface MissedEntry {
+  readonly space: SlotSpace;
+  readonly pageFlag: number;
+  readonly hash: number;
+  /** The key as the cache knows it. */
+  readonly key: Buffer;
+  readonly databaseKey: Buffer;
+}
+
+interface Wanted extends MissedEntry {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class ReadPath {
+  mode: ReadMode = FIRST_READ_MODE;
+  syncReadCount = 0;
+  asyncReadCount = 0;
+  readonly #store: Store;
+  readonly #cache: RecordCache;
+  readonly #clock: Clock;
+  #missCount = 0;
+  #waiting: Wanted[] = [];
+  #inFlightCount = 0;
+  #isScheduled = false;
+  /** Set while the database is closed for a reopen: only the pool's reads can wait for it. */
+  #paused: { readonly resumed: Promise<void>; readonly resume: () => void } | undefined;
+
+  constructor(deps: { readonly store: Store; readonly cache: RecordCache; readonly clock: Clock }) {
+    this.#store = deps.store;
+    this.#cache = deps.cache;
+    this.#clock = deps.clock;
+  }
+
+  /** Whether the next read should be thrown as a MISS rather than made here. */
+  shouldMiss(isForcedSync: boolean): boolean {
+    if (this.#paused !== undefined) return true;
+    if (isForcedSync || !this.mode.isAsynchronous) return false;
+    return ++this.#missCount % PROBE_EVERY !== 0;
+  }
+
+  /** The database is about to be closed and opened again: reads wait. */
+  pause(): void {
+    if (this.#paused !== undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#paused = { resumed: promise, resume: resolve };
+  }
+
+  resume(): void {
+    this.#paused?.resume();
+    this.#paused = undefined;
+  }
+
+  /** Reads one value here and now. */
+  readSync(key: Buffer): Buffer | undefined {
+    const startMs = this.#clock.monotonicMs();
+    const value = this.#store.getSync(key);
+    this.mode = nextReadMode(this.mode, (this.#clock.monotonicMs() - startMs) * 1000);
+    this.syncReadCount++;
+    return value;
+  }
+
+  /** Reads one missed entry on the pool, together with what else is missed in this turn; resolves when it is cached. */
+  load(missed: MissedEntry): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ ...missed, resolve, reject });
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#dispatch();
+      });
+    }
+    return promise;
+  }
+
+  /** Reads the slot's next `limit` records from `fromHash` on and keeps them for the scan that missed them. */
+  async loadRange(space: SlotSpace, fromHash: number, limit: number): Promise<void> {
+    await this.#paused?.resumed;
+    const { generation, settleCount } = space;
+    space.holdUntilTick = this.#cache.dirty.tick + SCAN_HOLD_TICKS;
+    const iterator = this.#store.iterate(recordRange(generation, fromHash, limit));
+    const entries: StoreEntry[] = [];
+    try {
+      for (;;) {
+        const slice = await iterator.next(RANGE_SLICE);
+        if (slice.length === 0) break;
+        for (const entry of slice) entries.push(entry);
+      }
+    } finally {
+      await iterator.close();
+    }
+    space.range = { generation, settleCount, fromHash, limit, entries };
+  }
+
+  #dispatch(): void {
+    while (this.#waiting.length > 0 && this.#inFlightCount < MAX_READS_IN_FLIGHT) {
+      const share = Math.ceil(this.#waiting.length / (MAX_READS_IN_FLIGHT - this.#inFlightCount));
+      const batch = this.#waiting.splice(0, share);
+      this.#inFlightCount++;
+      void this.#read(batch).finally(() => {
+        this.#inFlightCount--;
+        this.#dispatch();
+      });
+    }
+  }
+
+  async #read(batch: readonly Wanted[]): Promise<void> {
+    try {
+      await this.#paused?.resumed;
+      const settleCounts = batch.map(({ space }) => space.settleCount);
+      const generations = batch.map(({ space }) => space.generation);
+      const values = await this.#store.getMany(batch.map(({ databaseKey }) => databaseKey));
+      this.asyncReadCount += batch.length;
+      for (const [i, wanted] of batch.entries()) {
+        const { space, pageFlag, hash, key } = wanted;
+        const generation = space.generation;
+        if (settleCounts[i] !== space.settleCount || generations[i] !== generation || space.isDropped) continue;
+        this.#cache.insertRead({ generation, pageFlag, hash, key, value: values[i] });
+      }
+      this.#cache.trim();
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+}
+
+/** The database's key of a missed record. */
+export function missedRecord(space: SlotSpace, hash: number, key: Buffer): MissedEntry {
+  const range = { buf: key, start: 0, end: key.length };
+  return { space, pageFlag: 0, hash, key, databaseKey: recordKey(space.generation, hash, range) };
+}
+
+/** The database's key of a missed page. */
+export function missedPage(
+  space: SlotSpace,
+  name: { readonly tree: TreeId; readonly page: PageNumber },
+  entry: Pick<MissedEntry, "pageFlag" | "hash" | "key">,
+): MissedEntry {
+  const { pageFlag, hash, key } = entry;
+  return { space, pageFlag, hash, key, databaseKey: pageKey(space.generation, name.tree, name.page) };
+}

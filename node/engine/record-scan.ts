@@ -1,0 +1,153 @@
+/**
+ * Visits a slot's records in the order of (hash, key) by merging three sources: the piece that was read from the
+ * database, what is dirty in the cache, and the transaction's overlay; the later ones override the earlier.
+ * Invariant: nothing between `fromHash` and the hash that is answered is left out or visited twice.
+ */
+
+import { FLAG_PAGE } from "./cache-entry.ts";
+import type { DirtyList } from "./dirty-list.ts";
+import { RECORD_KEY_OFFSET, recordKeyHash } from "./key-codec.ts";
+import { OVERLAY_DELETED, OVERLAY_WRITTEN, type OverlayEntry } from "./overlay-entry.ts";
+import type { RecordCache } from "./record-cache.ts";
+import type { Ref } from "./slab.ts";
+import type { SlotSpace } from "./slot-space.ts";
+import type { StoreEntry } from "./store.ts";
+import { View } from "./transaction.ts";
+
+/** No hash is as large. */
+const END = 2 ** 32;
+const POSITIONS = 2 ** 20;
+
+interface Candidate {
+  readonly key: View;
+  /** Undefined: there is no such record. */
+  readonly value: View | undefined;
+}
+
+export interface ScanSources {
+  readonly cache: RecordCache;
+  readonly space: SlotSpace;
+  /** Records of the database from `fromHash` on, in order; those of hashes from `endHash` on may be missing. */
+  readonly stored: readonly StoreEntry[];
+  readonly endHash: number;
+  /** The overlay's records; others are ignored. */
+  readonly overlay: readonly OverlayEntry[];
+  /** The overlay begins with an empty slot. */
+  readonly isFlushed: boolean;
+}
+
+/** Visits until `visit` answers false. Answers the hash to go on from (`endHash` at most), or END. */
+export function scanMerged(sources: ScanSources, fromHash: number, visit: (key: View, value: View) => boolean): number {
+  const cached = sources.isFlushed ? new Float64Array(0) : dirtyPlaces(sources, fromHash);
+  const overlay = sources.overlay.filter((entry) => isRecordChange(entry) && isWithin(entry.hash, fromHash, sources));
+  overlay.sort((left, right) => left.hash - right.hash);
+  let storedAt = 0;
+  let cachedAt = 0;
+  let overlayAt = 0;
+  for (;;) {
+    const stored = sources.stored[storedAt];
+    const storedHash = stored ? recordKeyHash(stored.key) : END;
+    const cachedHash = cachedAt < cached.length ? hashOfPlace(cached[cachedAt] as number) : END;
+    const hash = Math.min(storedHash, cachedHash, overlay[overlayAt]?.hash ?? END);
+    if (hash >= sources.endHash) return sources.endHash;
+    const group = new Map<string, Candidate>();
+    for (
+      let next = sources.stored[storedAt];
+      next && recordKeyHash(next.key) === hash;
+      next = sources.stored[++storedAt]
+    ) {
+      const key = rangeView(next.key, RECORD_KEY_OFFSET, next.key.length);
+      addTo(group, key, rangeView(next.value, 0, next.value.length));
+    }
+    for (; cachedAt < cached.length && hashOfPlace(cached[cachedAt] as number) === hash; cachedAt++) {
+      addCached(group, sources, refOfPlace(sources.space, cached[cachedAt] as number));
+    }
+    for (let next = overlay[overlayAt]; next && next.hash === hash; next = overlay[++overlayAt])
+      addOverlay(group, next);
+    if (!visitGroup(group, visit)) return nextHash(hash, sources.endHash);
+  }
+}
+
+function nextHash(hash: number, endHash: number): number {
+  return Math.min(hash + 1, endHash);
+}
+
+function visitGroup(group: Map<string, Candidate>, visit: (key: View, value: View) => boolean): boolean {
+  let goesOn = true;
+  const names = group.size === 1 ? group.keys() : [...group.keys()].sort();
+  for (const name of names) {
+    const candidate = group.get(name);
+    if (candidate?.value !== undefined && !visit(candidate.key, candidate.value)) goesOn = false;
+  }
+  return goesOn;
+}
+
+function addTo(group: Map<string, Candidate>, key: View, value: View | undefined): void {
+  group.set(key.buf.toString("latin1", key.start, key.end), { key, value });
+}
+
+function addCached(group: Map<string, Candidate>, { cache }: ScanSources, ref: Ref): void {
+  const key = new View();
+  cache.viewKey(ref, key);
+  const value = new View();
+  addTo(group, key, cache.view(ref, value) ? value : undefined);
+}
+
+function addOverlay(group: Map<string, Candidate>, entry: OverlayEntry): void {
+  const key = rangeView(entry.keyBuf, entry.keyStart, entry.keyEnd);
+  if (entry.state === OVERLAY_DELETED) {
+    addTo(group, key, undefined);
+    return;
+  }
+  const value = new View();
+  entry.view(value);
+  addTo(group, key, value);
+}
+
+function isRecordChange(entry: OverlayEntry): boolean {
+  return entry.pageFlag === 0 && (entry.state === OVERLAY_WRITTEN || entry.state === OVERLAY_DELETED);
+}
+
+function isWithin(hash: number, fromHash: number, { endHash }: ScanSources): boolean {
+  return hash >= fromHash && hash < endHash;
+}
+
+/** The slot's dirty records within the scan, by hash; each as (hash · 2^20 + position) · 2, plus 1 in the frozen list. */
+function dirtyPlaces(sources: ScanSources, fromHash: number): Float64Array {
+  const { space } = sources;
+  const places: number[] = [];
+  collect(sources, space.frozen?.isAbandoned ? undefined : space.frozen?.list, { fromHash, isFrozen: 1, places });
+  collect(sources, space.dirty, { fromHash, isFrozen: 0, places });
+  return Float64Array.from(places).sort();
+}
+
+function collect(
+  { cache, endHash }: ScanSources,
+  list: DirtyList | undefined,
+  into: { readonly fromHash: number; readonly isFrozen: number; readonly places: number[] },
+): void {
+  if (list === undefined) return;
+  for (let position = 0; position < list.count; position++) {
+    const hash = list.sortKeys[position] as number;
+    if (hash < into.fromHash || hash >= endHash || hash >= END) continue;
+    if (list.refs[position] === 0 || (cache.flagsOf(list.refs[position] as number) & FLAG_PAGE) !== 0) continue;
+    into.places.push((hash * POSITIONS + position) * 2 + into.isFrozen);
+  }
+}
+
+function hashOfPlace(place: number): number {
+  return Math.floor(place / (2 * POSITIONS));
+}
+
+function refOfPlace(space: SlotSpace, place: number): Ref {
+  const list = place % 2 === 1 ? space.frozen?.list : space.dirty;
+  return list?.refs[Math.floor(place / 2) % POSITIONS] as Ref;
+}
+
+function rangeView(buf: Buffer, start: number, end: number): View {
+  const view = new View();
+  view.buf = buf;
+  view.start = start;
+  view.end = end;
+  return view;
+}
