@@ -13,6 +13,7 @@
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { readU64, writeU64 } from "../base/u64.ts";
+import type { DirtyList } from "./dirty-list.ts";
 import { DirtyTracker } from "./dirty-tracker.ts";
 import { chunkBytesFor, type EngineOptions } from "./engine-options.ts";
 import { Expirer } from "./expirer.ts";
@@ -172,7 +173,7 @@ export class Engine {
     this.#stored.delete(name);
     const isSame = stored?.replica === replica;
     const record = isSame ? stored : this.#newRecord(replica);
-    const space = new SlotSpace(identity, record, record.keyCount === 0);
+    const space = new SlotSpace(identity, record, !isSame || isEmpty(record));
     if (!isSame) space.nextExpiryMs = Number.POSITIVE_INFINITY;
     this.#spaces.set(name, space);
     this.#byGeneration.set(space.generation | 0, space);
@@ -228,12 +229,7 @@ export class Engine {
   async revert(space: SlotSpace): Promise<void> {
     await this.flusher.whenIdle();
     const isSwitched = space.generation !== space.flushed.generation;
-    for (const list of this.#cache.dirty.abandon(space)) {
-      for (let i = 0; i < list.count && !isSwitched; i++) {
-        const ref = list.refs[i] as number;
-        if (ref !== 0) this.#cache.drop(ref);
-      }
-    }
+    this.#cache.dropListed(this.#cache.dirty.abandon(space));
     this.#byGeneration.delete(space.generation | 0);
     space.restoreFlushed();
     this.#byGeneration.set(space.generation | 0, space);
@@ -272,8 +268,8 @@ export class Engine {
     };
   }
 
-  #switchGeneration(space: SlotSpace): void {
-    this.#cache.dirty.abandon(space);
+  #switchGeneration(space: SlotSpace): readonly DirtyList[] {
+    const abandoned = this.#cache.dirty.abandon(space);
     this.#byGeneration.delete(space.generation | 0);
     space.droppedGenerations.push(space.generation);
     space.generation = this.#nextGeneration++;
@@ -281,6 +277,7 @@ export class Engine {
     space.startEmpty();
     this.#cache.dirty.enqueue(space);
     this.garbage.noteDropped();
+    return abandoned;
   }
 
   #encodeCounters(): Buffer {
@@ -288,6 +285,11 @@ export class Engine {
     writeU64(counters, 0, this.#nextGeneration);
     return counters;
   }
+}
+
+/** Whether the generation surely has neither records nor pages. */
+function isEmpty(record: SlotRecord): boolean {
+  return record.keyCount === 0 && record.sizeBytes === 0 && record.nextTreeId === 1;
 }
 
 function nameOf(table: number, slot: number): string {

@@ -13,6 +13,8 @@ export const OVERLAY_VOID = 0;
 export const OVERLAY_LOADED = 1;
 export const OVERLAY_WRITTEN = 2;
 export const OVERLAY_DELETED = 3;
+/** As the cache has it, without the value: about to be written or deleted, or known not to exist. */
+export const OVERLAY_KNOWN = 4;
 
 const EMPTY = Buffer.alloc(0);
 
@@ -76,9 +78,10 @@ export class OverlayEntry {
     this.setValue(EMPTY, bytes, 0, bytes.length);
   }
 
-  /** Whether there is a value to read. */
+  /** Whether it exists as of now. */
   get isPresent(): boolean {
-    return this.state === OVERLAY_WRITTEN || (this.state === OVERLAY_LOADED && this.existed);
+    if (this.state === OVERLAY_LOADED || this.state === OVERLAY_KNOWN) return this.existed;
+    return this.state === OVERLAY_WRITTEN;
   }
 
   /** Points `out` at the value; joins head and body first where they are apart. */

@@ -14,14 +14,22 @@ import { OperatingError } from "../base/errors.ts";
 import { type HashKey, hash32 } from "../base/hash.ts";
 import { Prng } from "../base/prng.ts";
 import { FLAG_ABSENT, FLAG_PAGE, hashPage, PAGE_KEY_BYTES, writePageKey } from "./cache-entry.ts";
+import type { DirtyList } from "./dirty-list.ts";
+import { HASHES, rangeCovers, rangePiece } from "./loaded-range.ts";
 import { Overlay } from "./overlay.ts";
-import { OVERLAY_DELETED, OVERLAY_LOADED, OVERLAY_VOID, OVERLAY_WRITTEN, type OverlayEntry } from "./overlay-entry.ts";
+import {
+  OVERLAY_DELETED,
+  OVERLAY_KNOWN,
+  OVERLAY_LOADED,
+  OVERLAY_VOID,
+  OVERLAY_WRITTEN,
+  type OverlayEntry,
+} from "./overlay-entry.ts";
 import { type MissedEntry, missedPage, missedRecord, type ReadPath } from "./read-path.ts";
 import type { RecordCache } from "./record-cache.ts";
 import { scanMerged } from "./record-scan.ts";
 import type { Ref } from "./slab.ts";
 import type { LoadedRange, SlotSpace } from "./slot-space.ts";
-import type { StoreEntry } from "./store.ts";
 import { MISS, type PageNumber, type Transaction, type TreeId, View } from "./transaction.ts";
 
 /** A command that missed this often reads synchronously from then on (`readSynchronously`). */
@@ -31,14 +39,13 @@ const FIRST_RANGE_ENTRIES = 128;
 const RANGE_GROWTH = 8;
 /** Larger pieces are not kept for the next scan. */
 const KEPT_RANGE_ENTRIES = 1024;
-const HASHES = 2 ** 32;
 const EMPTY = Buffer.alloc(0);
 const NO_HASH_KEY: HashKey = { k0: 0, k1: 0 };
 
 /** What a transaction does to its slot beyond single entries. */
 export interface SlotChanges {
-  /** The slot continues under a new, empty generation. */
-  switchGeneration(space: SlotSpace): void;
+  /** The slot continues under a new, empty generation. Answers what was dirty in the old one, to be freed. */
+  switchGeneration(space: SlotSpace): readonly DirtyList[];
 }
 
 /** What the last attempt missed. */
@@ -58,6 +65,7 @@ export class OverlayTransaction implements Transaction {
   readonly #changes: SlotChanges;
   readonly #overlay = new Overlay();
   readonly #pageKey = Buffer.alloc(PAGE_KEY_BYTES);
+  readonly #view = new View();
   readonly #discarded: TreeId[] = [];
   #space: SlotSpace | undefined;
   #isForcedSync = false;
@@ -124,13 +132,14 @@ export class OverlayTransaction implements Transaction {
       this.#lastEnd = -1;
       return false;
     }
-    if (this.#isFlushed) this.#changes.switchGeneration(space);
+    const abandoned = this.#isFlushed ? this.#changes.switchGeneration(space) : undefined;
     if (hadWrites) {
       this.#commitWrites(space, count);
       space.keyCount += this.#countDelta;
       for (const tree of this.#discarded) space.droppedTrees.push(tree);
       this.#cache.dirty.enqueue(space);
     }
+    if (abandoned !== undefined) this.#cache.dropListed(abandoned);
     this.#end(space);
     return hadWrites;
   }
@@ -227,7 +236,7 @@ export class OverlayTransaction implements Transaction {
   editPage(tree: TreeId, page: PageNumber, capacity: number): Buffer {
     const entry = this.#overlay.findPage(tree, page);
     if (entry?.state === OVERLAY_WRITTEN && entry.body.length >= capacity) return entry.body;
-    const view = new View();
+    const view = this.#view;
     this.readPage(tree, page, view);
     const length = view.end - view.start;
     const copy = Buffer.allocUnsafeSlow(Math.max(length, capacity));
@@ -252,7 +261,7 @@ export class OverlayTransaction implements Transaction {
   scanRecords(fromHash: number, visit: (key: View, value: View) => boolean): number {
     const space = this.#activeSpace();
     const range = this.#rangeFrom(space, fromHash);
-    const { stored, endHash } = piece(range, fromHash);
+    const { stored, endHash } = rangePiece(range, fromHash);
     let isStopped = false;
     const next = scanMerged(
       {
@@ -371,6 +380,7 @@ export class OverlayTransaction implements Transaction {
     }
     const entry = this.#overlay.addRecord(hash, buf, start, end);
     this.#setPrevious(entry, ref);
+    entry.state = OVERLAY_KNOWN;
     return entry;
   }
 
@@ -443,7 +453,7 @@ export class OverlayTransaction implements Transaction {
     if (this.#isFlushed || (space.isComplete && space.settleCount === 0)) return undefined;
     const { range } = space;
     const isFresh = range?.generation === space.generation && range.settleCount === space.settleCount;
-    if (range !== undefined && isFresh && covers(range, fromHash)) return range;
+    if (range !== undefined && isFresh && rangeCovers(range, fromHash)) return range;
     return this.#missRange(space, fromHash, FIRST_RANGE_ENTRIES);
   }
 
@@ -464,30 +474,4 @@ function setLoaded(entry: OverlayEntry, value: Buffer | undefined): void {
   entry.state = OVERLAY_LOADED;
   entry.setWhole(value ?? EMPTY);
   entry.setPrevious(0, value !== undefined, value === undefined ? 0 : entry.keyEnd - entry.keyStart + value.length);
-}
-
-/** The part of a range from `fromHash` on, and up to where it is whole. */
-function piece(range: LoadedRange | undefined, fromHash: number): { stored: readonly StoreEntry[]; endHash: number } {
-  if (range === undefined) return { stored: [], endHash: HASHES };
-  const { entries } = range;
-  let low = 0;
-  for (let high = entries.length; low < high; ) {
-    const middle = (low + high) >>> 1;
-    if (hashAt(entries, middle) < fromHash) low = middle + 1;
-    else high = middle;
-  }
-  return { stored: low === 0 ? entries : entries.slice(low), endHash: endOf(range) };
-}
-
-function hashAt(entries: readonly StoreEntry[], index: number): number {
-  return (entries[index] as StoreEntry).key.readUInt32BE(9);
-}
-
-/** Hashes from this one on may be missing in the range, in part or all. */
-function endOf({ entries, limit }: LoadedRange): number {
-  return entries.length < limit ? HASHES : hashAt(entries, entries.length - 1);
-}
-
-function covers(range: LoadedRange, fromHash: number): boolean {
-  return range.fromHash <= fromHash && (range.fromHash === fromHash || endOf(range) > fromHash);
 }

@@ -22,6 +22,7 @@ import {
   WORD_HASH,
   WORD_LENGTH,
 } from "./cache-entry.ts";
+import type { DirtyList } from "./dirty-list.ts";
 import type { DirtyTracker } from "./dirty-tracker.ts";
 import type { Generation } from "./key-codec.ts";
 import type { OverlayEntry } from "./overlay-entry.ts";
@@ -222,6 +223,13 @@ export class RecordCache {
     if (trees.size === 0 || (this.flagsOf(ref) & FLAG_PAGE) === 0) return false;
     const { buf } = this.slab.chunkOf(ref);
     return trees.has(buf.readUIntBE((this.slab.wordOf(ref) << 2) + ENTRY_HEADER_BYTES, 6));
+  }
+
+  /** Frees the entries of abandoned lists: they must not come back if the slot goes back to their generation. */
+  dropListed(lists: readonly DirtyList[]): void {
+    for (const { refs, count } of lists) {
+      for (let i = 0; i < count; i++) if (refs[i] !== 0) this.drop(refs[i] as number);
+    }
   }
 
   /** Frees an entry. */
