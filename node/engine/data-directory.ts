@@ -1,0 +1,291 @@
+/**
+ * A node's data directory: whose it is, and that one process at a time uses it.
+ *
+ *   identity.json   {"formatVersion": 1, "clusterId": 32 hex, "nodeId": 32 hex}; written once, at the first start
+ *   lock            the process that uses the directory: its pid and start time
+ *   database/  binlog/  lost-writes/  retired-<node id>/
+ *
+ * Invariants: identity.json is there, durably, before anything else is; it never changes. The identity is set aside
+ * last when a retired id returns, so that a crash in between is found and finished.
+ * Refuses, with an OperatingError that says what to do: another cluster's directory, another node's, a newer format,
+ * a damaged identity, data without an identity, a directory that cannot be written, one that is in use.
+ */
+
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { codeOf, messageOf, OperatingError } from "../base/errors.ts";
+import { type ClusterId, type NodeId, parseClusterId, parseNodeId } from "../meta/ids.ts";
+
+const FORMAT_VERSION = 1;
+const IDENTITY = "identity.json";
+const LOCK = "lock";
+/** What belongs to a node id, and moves aside with it. */
+const OWNED = ["database", "binlog", "lost-writes", "topology.json"];
+
+export interface DataIdentity {
+  readonly cluster: ClusterId;
+  readonly node: NodeId;
+}
+
+export interface DataDirectoryOptions {
+  readonly path: string;
+  /** The cluster that the node is to join; undefined: the one that the directory names. */
+  readonly cluster: ClusterId | undefined;
+  /** Where the node's id is known from elsewhere, it must be the directory's. */
+  readonly node?: NodeId;
+}
+
+export class DataDirectory {
+  readonly path: string;
+  readonly identity: DataIdentity;
+  /** Whether this is the first start on it. */
+  readonly isNew: boolean;
+  #isHeld = true;
+
+  private constructor(path: string, identity: DataIdentity, isNew: boolean) {
+    this.path = path;
+    this.identity = identity;
+    this.isNew = isNew;
+  }
+
+  /** Takes the directory for this process; makes it and its identity where there is none. */
+  static open(options: DataDirectoryOptions): DataDirectory {
+    const { path } = options;
+    makeWritable(path);
+    lock(path);
+    try {
+      const known = readIdentity(path);
+      if (known !== undefined) {
+        checkIdentity(path, known, options);
+        return new DataDirectory(path, known, false);
+      }
+      return new DataDirectory(path, createIdentity(path, options), true);
+    } catch (error) {
+      unlinkSync(join(path, LOCK));
+      throw error;
+    }
+  }
+
+  get databasePath(): string {
+    return join(this.path, "database");
+  }
+
+  get binlogPath(): string {
+    return join(this.path, "binlog");
+  }
+
+  get lostWritesPath(): string {
+    return join(this.path, "lost-writes");
+  }
+
+  /** Gives the directory back. */
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    unlinkSync(join(this.path, LOCK));
+  }
+}
+
+/**
+ * Moves what a retired node id left to `retired-<node id>/`, so that the node joins as a new one. The directory must
+ * not be in use. Returns where it is now.
+ */
+export function setAsideRetired(path: string): string | undefined {
+  lock(path);
+  try {
+    const identity = readIdentity(path);
+    if (identity === undefined) return undefined;
+    const target = join(path, `retired-${identity.node}`);
+    mkdirSync(target, { recursive: true });
+    // The identity last: until then a start finds the same id, and this is done again.
+    for (const name of [...OWNED, IDENTITY]) {
+      if (existsSync(join(path, name))) renameSync(join(path, name), join(target, name));
+    }
+    syncPath(target);
+    syncPath(path);
+    return target;
+  } finally {
+    unlinkSync(join(path, LOCK));
+  }
+}
+
+function makeWritable(path: string): void {
+  const probe = join(path, `.probe-${process.pid}`);
+  try {
+    mkdirSync(path, { recursive: true });
+    closeSync(openSync(probe, "wx"));
+    unlinkSync(probe);
+  } catch (cause) {
+    throw new OperatingError(
+      "DataDirectoryNotWritable",
+      `data directory ${path} cannot be written: ${messageOf(cause)}; make it writable for this user, or name another one`,
+      { data: { path }, cause },
+    );
+  }
+}
+
+function readIdentity(path: string): DataIdentity | undefined {
+  const file = join(path, IDENTITY);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return undefined;
+    throw cause;
+  }
+  const fields = parseFields(text);
+  const version = fields?.formatVersion;
+  if (typeof version === "number" && version > FORMAT_VERSION) {
+    throw new OperatingError(
+      "DataDirectoryNewer",
+      `${file}: format version ${version}, this program knows ${FORMAT_VERSION}; start the version that wrote it`,
+      { data: { path, version } },
+    );
+  }
+  const cluster = parseClusterId(String(fields?.clusterId));
+  const node = parseNodeId(String(fields?.nodeId));
+  if (version !== FORMAT_VERSION || cluster === undefined || node === undefined) {
+    throw new OperatingError(
+      "DataDirectoryDamaged",
+      `${file} is damaged; restore it, or give this node an empty directory`,
+      {
+        data: { path },
+      },
+    );
+  }
+  return { cluster, node };
+}
+
+function parseFields(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function checkIdentity(path: string, known: DataIdentity, options: DataDirectoryOptions): void {
+  if (options.cluster !== undefined && options.cluster !== known.cluster) {
+    throw new OperatingError(
+      "DataOfAnotherCluster",
+      `data directory ${path} belongs to cluster ${known.cluster}, this node to ${options.cluster}; name the right directory, or an empty one`,
+      { data: { path, found: known.cluster, expected: options.cluster } },
+    );
+  }
+  if (options.node !== undefined && options.node !== known.node) {
+    throw new OperatingError(
+      "DataOfAnotherNode",
+      `data directory ${path} belongs to node ${known.node}, not to ${options.node}; give this node its own directory back`,
+      { data: { path, found: known.node, expected: options.node } },
+    );
+  }
+}
+
+function createIdentity(path: string, options: DataDirectoryOptions): DataIdentity {
+  const left = OWNED.filter((name) => existsSync(join(path, name)));
+  if (left.length > 0) {
+    throw new OperatingError(
+      "DataWithoutIdentity",
+      `data directory ${path} holds ${left.join(", ")} but no ${IDENTITY}; restore that file, or name an empty directory`,
+      { data: { path } },
+    );
+  }
+  if (options.cluster === undefined) {
+    throw new OperatingError("ClusterUnknown", `data directory ${path} is empty, and no cluster to join was given`, {
+      data: { path },
+    });
+  }
+  const identity = { cluster: options.cluster, node: options.node ?? (randomBytes(16).toString("hex") as NodeId) };
+  const fields = { formatVersion: FORMAT_VERSION, clusterId: identity.cluster, nodeId: identity.node };
+  writeDurably(path, IDENTITY, `${JSON.stringify(fields, undefined, 2)}\n`);
+  return identity;
+}
+
+function writeDurably(path: string, name: string, text: string): void {
+  const temporary = join(path, `${name}.new`);
+  const fd = openSync(temporary, "w");
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(temporary, join(path, name));
+  syncPath(path);
+}
+
+function syncPath(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Takes the lock file. One that a process left which runs no more is taken over. */
+function lock(path: string): void {
+  const file = join(path, LOCK);
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      const fd = openSync(file, "wx");
+      writeSync(fd, `${process.pid} ${startTimeOf(process.pid) ?? ""}\n`);
+      closeSync(fd);
+      return;
+    } catch (cause) {
+      if (codeOf(cause) !== "EEXIST") throw cause;
+    }
+    const [pid = "", startTime = ""] = readFileSync(file, "utf8").trim().split(" ");
+    if (isRunning(Number(pid), startTime)) break;
+    unlinkSync(file);
+  }
+  throw new OperatingError(
+    "DataDirectoryInUse",
+    `data directory ${path} is in use by process ${readFileSync(file, "utf8").split(" ")[0]}; stop it, or name another directory`,
+    { data: { path } },
+  );
+}
+
+/** When a process started, in the kernel's ticks; undefined where there is no such process, or no /proc. */
+function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // Field 22; the second field is a name in parentheses that may hold spaces.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether the process that wrote a lock still runs: the same pid with the same start time, so that a pid that was
+ * given again (in a container it always is) does not count.
+ */
+function isRunning(pid: number, startTime: string): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  if (existsSync("/proc/self/stat")) return startTimeOf(pid) === startTime;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === "EPERM";
+  }
+}
+
+/** Names in a data directory that a retired id left, for the start's log line. */
+export function retiredIn(path: string): readonly string[] {
+  return readdirSync(path).filter((name) => name.startsWith("retired-"));
+}

@@ -1,0 +1,87 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { DataDirectory, retiredIn, setAsideRetired } from "../../../node/engine/data-directory.ts";
+import type { ClusterId, NodeId } from "../../../node/meta/ids.ts";
+
+const root = mkdtempSync(join(tmpdir(), "data-"));
+let count = 0;
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const cluster = "c".repeat(32) as ClusterId;
+const fresh = () => join(root, String(count++), "node");
+const coded = (code: string) => expect.objectContaining({ code });
+
+test("the first start makes an identity, the next ones find it", () => {
+  const path = fresh();
+  const first = DataDirectory.open({ path, cluster });
+  expect(first.isNew).toBe(true);
+  expect(first.identity.node).toMatch(/^[0-9a-f]{32}$/);
+  first.release();
+  first.release();
+  const second = DataDirectory.open({ path, cluster: undefined, node: first.identity.node });
+  expect(second.isNew).toBe(false);
+  expect(second.identity).toEqual(first.identity);
+  expect(JSON.parse(readFileSync(join(path, "identity.json"), "utf8"))).toMatchObject({ formatVersion: 1 });
+});
+
+test("a directory of another cluster or node is refused, and left unlocked", () => {
+  const path = fresh();
+  DataDirectory.open({ path, cluster }).release();
+  const other = "d".repeat(32);
+  expect(() => DataDirectory.open({ path, cluster: other as ClusterId })).toThrow(coded("DataOfAnotherCluster"));
+  expect(() => DataDirectory.open({ path, cluster, node: other as NodeId })).toThrow(coded("DataOfAnotherNode"));
+  DataDirectory.open({ path, cluster }).release();
+});
+
+test("a newer format, a damaged identity and data without one are refused", () => {
+  const path = fresh();
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, "identity.json"), JSON.stringify({ formatVersion: 2 }));
+  expect(() => DataDirectory.open({ path, cluster })).toThrow(/format version 2, this program knows 1/);
+  writeFileSync(join(path, "identity.json"), "{");
+  expect(() => DataDirectory.open({ path, cluster })).toThrow(coded("DataDirectoryDamaged"));
+  rmSync(join(path, "identity.json"));
+  mkdirSync(join(path, "binlog"));
+  expect(() => DataDirectory.open({ path, cluster })).toThrow(coded("DataWithoutIdentity"));
+});
+
+test("an empty directory needs a cluster to join", () => {
+  expect(() => DataDirectory.open({ path: fresh(), cluster: undefined })).toThrow(coded("ClusterUnknown"));
+});
+
+test("what cannot be written is refused", () => {
+  const path = fresh();
+  mkdirSync(join(path, ".."), { recursive: true });
+  writeFileSync(path, "a file");
+  expect(() => DataDirectory.open({ path, cluster })).toThrow(coded("DataDirectoryNotWritable"));
+});
+
+test("one process at a time; a lock that a dead one left is taken over", () => {
+  const path = fresh();
+  const held = DataDirectory.open({ path, cluster });
+  expect(() => DataDirectory.open({ path, cluster })).toThrow(new RegExp(`in use by process ${process.pid}`));
+  held.release();
+  for (const left of [`${process.pid} 1\n`, "4194304 17\n", "", "nonsense\n"]) {
+    writeFileSync(join(path, "lock"), left);
+    DataDirectory.open({ path, cluster }).release();
+  }
+  chmodSync(path, 0o700);
+});
+
+test("a retired id is set aside with its data, and the node is new", () => {
+  const path = fresh();
+  const old = DataDirectory.open({ path, cluster });
+  mkdirSync(old.binlogPath);
+  writeFileSync(join(old.binlogPath, "x.log"), "kept");
+  expect(() => setAsideRetired(path)).toThrow(coded("DataDirectoryInUse"));
+  old.release();
+  const aside = setAsideRetired(path) as string;
+  expect(readFileSync(join(aside, "binlog", "x.log"), "utf8")).toBe("kept");
+  expect(retiredIn(path)).toEqual([`retired-${old.identity.node}`]);
+  expect(setAsideRetired(path)).toBeUndefined();
+  const next = DataDirectory.open({ path, cluster });
+  expect(next.identity.node).not.toBe(old.identity.node);
+  expect(existsSync(next.binlogPath)).toBe(false);
+});
