@@ -4,6 +4,7 @@
  */
 
 import type { FileSystem } from "./file-system.ts";
+import type { SlotPositionRecord } from "./local-record.ts";
 import { type LogIndex, type Segment, SlotLog } from "./log-index.ts";
 import type { RaftStates } from "./raft-states.ts";
 import { LogReader } from "./reader.ts";
@@ -27,6 +28,8 @@ export interface BinlogOptions extends RecoveryOptions {
 
 export interface BinlogDeps extends SyncerDeps {
   readonly files: FileSystem;
+  /** See WriterDeps. */
+  readonly unstoredPositions: () => Iterable<SlotPositionRecord>;
 }
 
 export class Binlog {
@@ -41,7 +44,7 @@ export class Binlog {
   readonly #directory: string;
 
   /**
-   * Recovers the log in `options.directory` (made where it is missing) and opens a new segment behind it.
+   * Recovers the log in `options.directory` (made where it is missing).
    * @throws OperatingError as recovery.ts says.
    */
   constructor(options: BinlogOptions, deps: BinlogDeps) {
@@ -62,8 +65,19 @@ export class Binlog {
         identity: options.identity,
         segmentBytes: options.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
       },
-      { files, index: this.index, tail, syncer: this.syncer, raftStates: this.raftStates },
+      {
+        files,
+        index: this.index,
+        tail,
+        syncer: this.syncer,
+        raftStates: this.raftStates,
+        unstoredPositions: deps.unstoredPositions,
+      },
     );
+  }
+
+  /** Opens a new segment behind what was recovered. Nothing is appended before. */
+  start(): void {
     this.writer.start();
   }
 

@@ -79,6 +79,20 @@ export class LogReader {
     return found;
   }
 
+  /**
+   * The record that begins at `offset` of `segment`, valid until the next read; whatever it is. For reading the log
+   * from end to end (log-scan.ts). `release` when done.
+   */
+  readRecord(segment: Segment, offset: number): EntryBytes {
+    this.#load(segment, offset);
+    return this.#entry;
+  }
+
+  /** Closes the file that `readRecord` left open. */
+  release(): void {
+    this.#close();
+  }
+
   /** Reads one range; false when the visitor stopped. */
   #readRange(log: SlotLog, range: SlotRange, span: { from: number; to: number; visit: EntryVisitor }): boolean {
     const { segment } = range;

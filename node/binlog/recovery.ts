@@ -47,7 +47,7 @@ export interface StoredSlot {
 export interface RecoveryOptions {
   readonly directory: string;
   readonly identity: LogIdentity;
-  /** The database's slot records, for the slots that this node has. */
+  /** The database's slot records. A replica that was never flushed has none: then its position record names it. */
   readonly storedSlots: Iterable<readonly [{ readonly table: TableId; readonly slot: number }, StoredSlot]>;
 }
 
@@ -68,10 +68,16 @@ export function recoverLog(options: RecoveryOptions, files: FileSystem): Recover
 
 interface SlotScan {
   readonly log: SlotLog;
-  readonly stored: StoredSlot;
+  /** What the database holds of the slot, of whichever replica. */
+  readonly stored: StoredSlot | undefined;
   /** Whether any entry of this replica was found. */
   hasEntries: boolean;
+  /** What does not fit; of no matter once another replica takes the slot over. */
+  misfit: OperatingError | undefined;
 }
+
+const NO_REPLICA = 0 as ReplicaId;
+const NOTHING = { term: 0, index: 0, crc: 0 };
 
 class Recovery {
   readonly #options: RecoveryOptions;
@@ -88,9 +94,7 @@ class Recovery {
     this.#options = options;
     this.#files = files;
     for (const [{ table, slot }, stored] of options.storedSlots) {
-      const log = new SlotLog(table, slot, stored.replica);
-      this.#index.add(log);
-      this.#scans.set(log, { log, stored, hasEntries: false });
+      this.#addScan(new SlotLog(table, slot, stored.replica), stored);
     }
   }
 
@@ -122,6 +126,13 @@ class Recovery {
       cutBytes: this.#cutBytes,
       entryCount: this.#entryCount,
     };
+  }
+
+  #addScan(log: SlotLog, stored: StoredSlot | undefined): SlotScan {
+    const scan = { log, stored, hasEntries: false, misfit: undefined };
+    this.#index.add(log);
+    this.#scans.set(log, scan);
+    return scan;
   }
 
   #segmentNames(): readonly string[] {
@@ -188,65 +199,58 @@ class Recovery {
     const header = this.#header;
     readHeader(viewOf(body), 0, header);
     const log = this.#index.find(header.table, header.slot);
-    // A slot that this node does not have any more: its entries wait for the retention.
-    if (log === undefined) return;
-    const scan = this.#scans.get(log) as SlotScan;
+    const scan = log && this.#scans.get(log);
+    // A slot without a replica on this node: its entries wait for the retention.
+    if (!log || !scan || log.replica === NO_REPLICA || scan.misfit) return;
     const { index, previousCrc } = header;
-    if (!scan.hasEntries && log.index === 0 && index > 1) {
-      // The oldest entry that the log still holds: what comes before it must be in the database.
-      if (index > scan.stored.index + 1) {
-        throw misfit(
-          place,
-          `entry ${index} of slot ${log.slot}, table ${log.table}; the database ends at ${scan.stored.index}: a segment is missing`,
-        );
-      }
-      log.index = index - 1;
-    } else if (index === log.index + 1) {
-      if (previousCrc !== log.crc)
-        throw misfit(
-          place,
-          `entry ${index} of slot ${log.slot}, table ${log.table}, which does not follow the one before it`,
-        );
-    } else if (index > log.index) {
-      throw misfit(
-        place,
-        `entry ${index} of slot ${log.slot}, table ${log.table} behind ${log.index}: entries are missing`,
-      );
-    } else {
-      log.cutBehind({ term: header.term, index: index - 1, crc: previousCrc });
-    }
+    const isFirst = !scan.hasEntries && log.index === 0 && index > 1;
+    scan.misfit = misfitOf(scan, header, isFirst, place);
+    if (scan.misfit) return;
+    if (isFirst) log.index = index - 1;
+    else if (index <= log.index) log.cutBehind({ term: header.term, index: index - 1, crc: previousCrc });
     scan.hasEntries = true;
-    log.term = header.term;
     log.advance(place.segment, place.offset);
+    log.term = header.term;
     log.crc = place.crc;
     this.#entryCount++;
   }
 
   #takePosition(body: Buffer): void {
     const position = decodePosition(body);
+    const { replica, index, crc } = position;
     const log = this.#index.find(position.table, position.slot);
-    const scan = log && this.#scans.get(log);
-    if (!log || !scan) return;
-    // Void while the database has not switched to it.
-    if (scan.stored.replica !== position.replica || scan.stored.index < position.index) return;
-    log.reset(position.replica, position);
+    const scan =
+      (log && this.#scans.get(log)) ?? this.#addScan(new SlotLog(position.table, position.slot, replica), undefined);
+    const isSame = scan.log.replica === replica;
+    // Said again at the beginning of a segment.
+    if (isSame && scan.hasEntries && scan.log.index === index && scan.log.crc === crc) return;
+    // A snapshot that the database has not switched to.
+    if (index > 0 && (scan.stored?.replica !== replica || scan.stored.index < index)) return;
+    scan.log.reset(replica, position);
     scan.hasEntries = true;
+    scan.misfit = undefined;
   }
 
   /** Joins what the database and the log say of a slot. */
-  #finishSlot({ log, stored, hasEntries }: SlotScan): void {
+  #finishSlot({ log, stored, hasEntries, misfit }: SlotScan): void {
     log.savedRanges = undefined;
-    if (!hasEntries) {
-      log.term = stored.term;
-      log.index = stored.index;
-      log.crc = stored.crc;
+    if (log.replica === NO_REPLICA) {
+      this.#index.remove(log);
       return;
     }
-    if (log.index > stored.index || (log.index === stored.index && log.crc === stored.crc)) return;
+    if (misfit) throw misfit;
+    const known = stored?.replica === log.replica ? stored : NOTHING;
+    if (!hasEntries) {
+      log.term = known.term;
+      log.index = known.index;
+      log.crc = known.crc;
+      return;
+    }
+    if (log.index > known.index || (log.index === known.index && log.crc === known.crc)) return;
     throw new OperatingError(
       "BinlogBehindDatabase",
-      `${this.#options.directory}: slot ${log.slot} of table ${log.table} ends at entry ${log.index} in the log, but the database holds entry ${stored.index}: the end of the log is missing; restore it, or remove this node's data and let it fill again`,
-      { data: { table: log.table, slot: log.slot, logIndex: log.index, databaseIndex: stored.index } },
+      `${this.#options.directory}: slot ${log.slot} of table ${log.table} ends at entry ${log.index} in the log, but the database holds entry ${known.index}: the end of the log is missing; restore it, or remove this node's data and let it fill again`,
+      { data: { table: log.table, slot: log.slot, logIndex: log.index, databaseIndex: known.index } },
     );
   }
 
@@ -314,6 +318,28 @@ class Recovery {
     file.syncNow();
     file.close();
   }
+}
+
+/** Why an entry does not fit its slot's log, if it does not. */
+function misfitOf(
+  { log, stored }: SlotScan,
+  { index, previousCrc }: EntryHeader,
+  isFirst: boolean,
+  place: { readonly segment: Segment; readonly offset: number },
+): OperatingError | undefined {
+  const what = `entry ${index} of slot ${log.slot}, table ${log.table}`;
+  if (isFirst) {
+    // The oldest entry that the log still holds: what comes before it must be in the database.
+    const known = stored?.replica === log.replica ? stored.index : 0;
+    return index > known + 1
+      ? misfit(place, `${what}; the database ends at ${known}: a segment is missing`)
+      : undefined;
+  }
+  if (index > log.index + 1) return misfit(place, `${what} behind ${log.index}: entries are missing`);
+  if (index === log.index + 1 && previousCrc !== log.crc) {
+    return misfit(place, `${what}, which does not follow the one before it`);
+  }
+  return undefined;
 }
 
 /** The end of the whole and valid record at `at`, or undefined. */

@@ -34,6 +34,7 @@ import {
   isBehind,
   type LogPlace,
   type RaftState,
+  type SlotPositionRecord,
 } from "./local-record.ts";
 import type { LogIndex, Segment, SlotLog, SlotPosition } from "./log-index.ts";
 import type { RaftStates } from "./raft-states.ts";
@@ -61,6 +62,8 @@ export interface WriterDeps {
   readonly tail: LogTail;
   readonly syncer: LogSyncer;
   readonly raftStates: RaftStates;
+  /** The positions of replicas that the database does not name (yet): said again in each segment. */
+  readonly unstoredPositions: () => Iterable<SlotPositionRecord>;
 }
 
 export class LogWriter {
@@ -158,11 +161,15 @@ export class LogWriter {
     log.cutBehind(position);
   }
 
-  /** Records that the slot's log goes on behind `position` for `log.replica`. Sync before the database switches. */
-  appendPosition(log: SlotLog, position: SlotPosition): void {
+  /**
+   * Records that the slot's log goes on behind `position` for `replica` (0: the slot has no replica here any more).
+   * Sync before the database switches.
+   */
+  appendPosition(log: SlotLog, replica: SlotLog["replica"], position: SlotPosition): void {
+    const { term, index, crc } = position;
     this.#touch(log);
-    this.#local(encodePosition({ table: log.table, slot: log.slot, replica: log.replica, ...position }));
-    log.reset(log.replica, position);
+    this.#local(encodePosition({ table: log.table, slot: log.slot, replica, term, index, crc }));
+    log.reset(replica, position);
   }
 
   /** Records what the replica has promised. Sync before it is answered for. */
@@ -315,11 +322,12 @@ export class LogWriter {
   }
 
   #openSegment(firstSequence: number): void {
-    const { files, index, syncer, raftStates } = this.#deps;
+    const { files, index, syncer, raftStates, unstoredPositions } = this.#deps;
     const { directory, identity } = this.#options;
     const path = `${directory}/${segmentName(firstSequence)}`;
     const header = encodeSegmentHeader({ ...identity, firstSequence, durable: syncer.durable });
-    const start = Buffer.concat([header, frameRecord(encodeCheckpoint(raftStates.all()))]);
+    const positions = Array.from(unstoredPositions(), (position) => frameRecord(encodePosition(position)));
+    const start = Buffer.concat([header, frameRecord(encodeCheckpoint(raftStates.all())), ...positions]);
     const file = files.open(path, "create");
     try {
       file.write(start, { start: 0, end: start.length }, 0);
@@ -329,7 +337,7 @@ export class LogWriter {
       throw thrown;
     }
     this.#file = file;
-    this.#segment = { firstSequence, path, sizeBytes: start.length, recordCount: 1 };
+    this.#segment = { firstSequence, path, sizeBytes: start.length, recordCount: 1 + positions.length };
     this.#chunk = undefined;
     this.#recordedDurable = syncer.durable;
     index.segments.push(this.#segment);

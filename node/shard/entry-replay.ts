@@ -70,8 +70,11 @@ function executeCommands(node: ShardNode, data: SlotData, entry: EntryBytes): bo
     }
     return true;
   } catch (thrown) {
+    if (thrown === MISS) {
+      data.rollbackMiss();
+      return false;
+    }
     data.rollback();
-    if (thrown === MISS) return false;
     throw thrown;
   }
 }

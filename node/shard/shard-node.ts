@@ -39,6 +39,8 @@ export interface ShardNodeDeps {
   readonly refuseForRoom: () => string | undefined;
   /** The feature level that new entries are made at. */
   readonly level: () => number;
+  /** Ends the process: the database or the log cannot be read any more. */
+  readonly fatal: (error: unknown) => void;
 }
 
 export class ShardNode {

@@ -35,8 +35,10 @@ export interface SlotData {
   /** Keeps the changes; the data is at `state` from now on. Also without changes. */
   commit(state: SlotState): void;
   rollback(): void;
+  /** As `rollback`, after MISS: what it needed is read in the background from now on. */
+  rollbackMiss(): void;
   /** Resolves when what the last MISS needed has been read. */
   loaded(): Promise<void>;
-  /** Drops what the database does not have: answers the state that the data is at now. */
-  dropUnflushed(): SlotState;
+  /** Drops what the database does not have; answers the state that the data is at then. No transaction meanwhile. */
+  dropUnflushed(): Promise<SlotState>;
 }

@@ -200,8 +200,8 @@ export class SlotReplica implements ReplicaLog {
     if (bodies === undefined) return { kind: "needsSnapshot" };
     if (bodies.length === 0) return { kind: "cut", lostCount: 0, path: undefined };
     const path = this.#setAside(position.index + 1, bodies);
-    const isBehind = shard.state.index > position.index && !shard.rewind(position.index);
-    if (isBehind) return { kind: "needsSnapshot" };
+    const isPast = shard.state.index > position.index && !(await shard.rewind(position.index));
+    if (isPast) return { kind: "needsSnapshot" };
     writer.cutBehind(shard.log, position);
     this.#durable.reset(position.index);
     return { kind: "cut", lostCount: bodies.length, path };
@@ -232,7 +232,7 @@ export class SlotReplica implements ReplicaLog {
   /** Called after each turn that wrote entries of this slot: a follower executes what it has taken. */
   afterWrite(): void {
     this.#durable.written(this.#deps.node.log.syncer.written, this.shard.log.index);
-    if (this.shard.role === "follower") void this.shard.replayRest();
+    if (this.shard.role === "follower") this.shard.replayRest().catch(this.#deps.node.deps.fatal);
   }
 
   /** Waits until nothing of this slot is in a turn that is being made. */

@@ -55,6 +55,7 @@ export class SlotShard implements SlotExecutor {
   #leaseUntilMs = Number.POSITIVE_INFINITY;
   #missCount = 0;
   #replaying: Promise<void> | undefined;
+  #undoing: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(node: ShardNode, log: SlotLog, start: { readonly data: SlotData; readonly state: SlotState }) {
@@ -195,39 +196,42 @@ export class SlotShard implements SlotExecutor {
     return replayEntry(this.#node, { data: this.data, state: this.state, mayMiss }, entry);
   }
 
-  /** Executes the entries up to `index`, which are in the log's file, on this thread and at once. */
-  replayNow(index: number): void {
-    const { reader } = this.#node.log;
-    const isHeld = reader.read(this.log, { from: this.state.index + 1, to: index }, (entry) =>
-      this.replay(entry, false),
-    );
-    assert(isHeld && this.state.index === index, "the log holds what the database lacks");
-  }
-
   /** Executes all that is written in the log, in slices between turns. Resolves when there is nothing left. */
-  replayRest(): Promise<void> {
-    this.#replaying ??= this.#replaySlices().finally(() => {
-      this.#replaying = undefined;
-    });
-    return this.#replaying;
+  async replayRest(): Promise<void> {
+    for (;;) {
+      if (this.#replaying) await this.#replaying;
+      else if (this.#isClosed || this.state.index >= this.#node.log.writer.writtenIndex(this.log)) return;
+      else this.#startReplay(this.#replaySlices(Number.POSITIVE_INFINITY));
+    }
   }
 
-  /** The turn could not be logged: goes back to the data of the log's last entry, which is restored already. */
+  /**
+   * The turn could not be logged, and the log stands where it stood before: the data goes back there too, in the
+   * background; commands are refused meanwhile.
+   */
   undoTurn(): void {
-    if (this.state.index > this.log.index) {
-      const isRewound = this.rewind(this.log.index);
-      assert(isRewound, "the database never knows what the log does not");
-    }
     this.#watchers.touchAll();
     this.#watchers.notify();
+    if (this.state.index <= this.log.index) return;
+    this.#isReady = false;
+    this.#undoing = this.rewind(this.log.index).then((isRewound) => {
+      assert(isRewound, "the database never knows what the log does not");
+      if (this.#role === "leader" && !this.#isClosed) this.becomeReady();
+    });
+    this.#undoing.catch(this.#node.deps.fatal);
+  }
+
+  /** Resolves when what `undoTurn` began is done. */
+  undone(): Promise<void> {
+    return this.#undoing;
   }
 
   /** Drops what the database lacks and replays up to `index`. False: the database is past it already. */
-  rewind(index: number): boolean {
-    Object.assign(this.state, this.data.dropUnflushed());
-    if (this.state.index > index) return false;
-    this.replayNow(index);
-    return true;
+  async rewind(index: number): Promise<boolean> {
+    while (this.#replaying) await this.#replaying;
+    this.#startReplay(this.#dropAndReplay(index));
+    await this.#replaying;
+    return this.state.index <= index;
   }
 
   /** The data was replaced by an installed snapshot. */
@@ -280,9 +284,12 @@ export class SlotShard implements SlotExecutor {
   }
 
   #abort(thrown: unknown, reply: ReplyWriter, mark: number): Outcome {
-    this.data.rollback();
     reply.rewind(mark);
-    if (thrown !== MISS) throw thrown;
+    if (thrown !== MISS) {
+      this.data.rollback();
+      throw thrown;
+    }
+    this.data.rollbackMiss();
     this.#missCount++;
     return "miss";
   }
@@ -322,14 +329,30 @@ export class SlotShard implements SlotExecutor {
     return expireAtMs;
   }
 
-  async #replaySlices(): Promise<void> {
+  /** One replay at a time: others wait for it. */
+  #startReplay(replay: Promise<void>): void {
+    const done = () => {
+      this.#replaying = undefined;
+    };
+    this.#replaying = replay.finally(done);
+  }
+
+  async #dropAndReplay(index: number): Promise<void> {
+    Object.assign(this.state, await this.data.dropUnflushed());
+    await this.#replaySlices(index);
+  }
+
+  /** Executes what is written up to `limit`. */
+  async #replaySlices(limit: number): Promise<void> {
     const { log } = this.#node;
-    while (!this.#isClosed && this.state.index < log.writer.writtenIndex(this.log)) {
+    for (let misses = 0; ; ) {
+      const to = Math.min(limit, log.writer.writtenIndex(this.log));
+      if (this.#isClosed || this.state.index >= to) return;
       let isMissing = false;
       let count = 0;
-      const span = { from: this.state.index + 1, to: log.writer.writtenIndex(this.log) };
-      const isHeld = log.reader.read(this.log, span, (entry) => {
-        isMissing = !this.replay(entry, true);
+      const isHeld = log.reader.read(this.log, { from: this.state.index + 1, to }, (entry) => {
+        isMissing = !this.replay(entry, misses < MAX_MISSES);
+        misses = isMissing ? misses + 1 : 0;
         return !isMissing && ++count < REPLAY_SLICE;
       });
       assert(isHeld, "the log holds what the database lacks");

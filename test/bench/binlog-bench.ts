@@ -30,11 +30,13 @@ function run(entriesPerTurn: number, valueBytes: number): void {
     {
       files: new NodeFileSystem(),
       clock: new SystemClock(),
+      unstoredPositions: () => [],
       fatal: (error) => {
         throw error;
       },
     },
   );
+  log.start();
   const slot = log.slot(1 as TableId, 0, 1 as ReplicaId);
   slot.leadTerm = 1;
   const stamp = { nowMs: 1_700_000_000_000, seed: 0, level: 1 };

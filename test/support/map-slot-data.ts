@@ -43,11 +43,19 @@ export class MapSlotData implements SlotData {
     this.tx.rollback();
   }
 
+  rollbackMiss(): void {
+    this.tx.rollback();
+  }
+
   async loaded(): Promise<void> {
     this.loadCount++;
   }
 
-  dropUnflushed(): SlotState {
+  async dropUnflushed(): Promise<SlotState> {
+    return this.dropNow();
+  }
+
+  dropNow(): SlotState {
     this.tx.records.clear();
     this.tx.pages.clear();
     for (const [name, value] of this.#flushed.records) this.tx.records.set(name, value);

@@ -3,6 +3,7 @@
 import { Argv } from "../../node/base/argv.ts";
 import type { OperatingError } from "../../node/base/errors.ts";
 import { Binlog, type BinlogOptions } from "../../node/binlog/binlog.ts";
+import type { SlotPositionRecord } from "../../node/binlog/local-record.ts";
 import type { SlotLog } from "../../node/binlog/log-index.ts";
 import type { StoredSlot } from "../../node/binlog/recovery.ts";
 import type { ClusterId, NodeId, ReplicaId, TableId } from "../../node/meta/ids.ts";
@@ -21,6 +22,7 @@ export class TestLog {
   readonly files = new MemoryFileSystem();
   readonly clock = new VirtualClock();
   readonly fatals: OperatingError[] = [];
+  unstored: readonly SlotPositionRecord[] = [];
   readonly stored = new Map<number, StoredSlot>([
     [0, EMPTY_SLOT],
     [1, EMPTY_SLOT],
@@ -29,10 +31,17 @@ export class TestLog {
 
   open(options: Partial<BinlogOptions> = {}): Binlog {
     const storedSlots = [...this.stored].map(([slot, at]) => [{ table: TABLE, slot }, at] as const);
-    return new Binlog(
+    const log = new Binlog(
       { directory: LOG_DIRECTORY, identity: LOG_IDENTITY, fsync: "no", storedSlots, ...options },
-      { files: this.files, clock: this.clock, fatal: (error) => this.fatals.push(error) },
+      {
+        files: this.files,
+        clock: this.clock,
+        fatal: (error) => this.fatals.push(error),
+        unstoredPositions: () => this.unstored,
+      },
     );
+    log.start();
+    return log;
   }
 }
 

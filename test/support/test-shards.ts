@@ -34,7 +34,7 @@ export class TestShards {
   ) {
     this.machine = machine;
     this.data = data;
-    for (const [slot, one] of data.entries()) machine.stored.set(slot, { replica: REPLICA, ...one.dropUnflushed() });
+    for (const [slot, one] of data.entries()) machine.stored.set(slot, { replica: REPLICA, ...one.dropNow() });
     this.log = machine.open(options);
     this.node = new ShardNode({
       log: this.log,
@@ -43,6 +43,9 @@ export class TestShards {
       resolve: (argv) => registry.resolve(argv),
       refuseForRoom: () => this.roomError,
       level: () => 1,
+      fatal: (error) => {
+        throw error;
+      },
     });
     this.shards = new Shards(this.node);
     this.replicas = data.map((one, slot) => this.#open(one, slot));
@@ -60,6 +63,13 @@ export class TestShards {
 
   shard(slot: number): SlotShard {
     return (this.replicas[slot] as SlotReplica).shard;
+  }
+
+  /** Ends the turn, and waits until the slots of a failed one are undone. */
+  async endTurn(): Promise<string | undefined> {
+    const error = this.shards.endTurn();
+    for (const { shard } of this.replicas) await shard.undone();
+    return error;
   }
 
   /** Runs a command on a slot within the current turn. */

@@ -116,8 +116,7 @@ test("a position makes older entries of no use, unless the database has not swit
   const log = machine.open();
   appendSet(log, 0, "old");
   const slot = appendSet(log, 0, "older");
-  slot.replica = 8 as ReplicaId;
-  log.writer.appendPosition(slot, { term: 2, index: 50, crc: 77 });
+  log.writer.appendPosition(slot, 8 as ReplicaId, { term: 2, index: 50, crc: 77 });
   log.writer.endTurn();
   expect(readValues(machine.open(), 0)).toEqual(["old", "older"]);
   machine.stored.set(0, { replica: 8 as ReplicaId, term: 2, index: 50, crc: 77 });
@@ -126,6 +125,50 @@ test("a position makes older entries of no use, unless the database has not swit
   appendSet(switched, 0, "new");
   switched.writer.endTurn();
   expect(readValues(machine.open(), 0, 51)).toEqual(["new"]);
+});
+
+test("a replica that was never flushed is known by its position, also when older segments are gone", () => {
+  const machine = new TestLog();
+  machine.stored.clear();
+  const log = machine.open({ segmentBytes: 400 });
+  const slot = log.slot(TABLE, 5, 9 as ReplicaId);
+  log.writer.appendPosition(slot, 9 as ReplicaId, { term: 0, index: 0, crc: 0 });
+  log.writer.endTurn();
+  machine.unstored = [{ table: TABLE, slot: 5, replica: 9 as ReplicaId, term: 0, index: 0, crc: 0 }];
+  for (let i = 0; i < 10; i++) {
+    appendSet(log, 6, i);
+    log.writer.endTurn();
+  }
+  log.dropBefore(log.index.segments.at(-1) as never);
+  const again = machine.open();
+  expect(again.index.find(TABLE, 5)).toMatchObject({ replica: 9, index: 0 });
+  expect(again.index.find(TABLE, 6)).toBeUndefined();
+  slot.leadTerm = 1;
+  appendSet(again, 5, "a");
+  again.writer.endTurn();
+  const { term, index, crc } = again.index.find(TABLE, 5) as never;
+  machine.unstored = [{ table: TABLE, slot: 5, replica: 9 as ReplicaId, term, index, crc }];
+  expect(readValues(machine.open(), 5)).toEqual(["a"]);
+  expect(readValues(machine.open(), 5)).toEqual(["a"]);
+});
+
+test("a dropped replica is gone, and the next one begins anew", () => {
+  const machine = new TestLog();
+  const { log } = writeTurns(machine, 5, "no");
+  const slot = log.slot(TABLE, 0, REPLICA);
+  const start = { term: 0, index: 0, crc: 0 };
+  log.writer.appendPosition(slot, 0 as ReplicaId, start);
+  log.writer.endTurn();
+  expect(machine.open().index.find(TABLE, 0)).toBeUndefined();
+  machine.stored.delete(0);
+  expect(machine.open().index.find(TABLE, 0)).toBeUndefined();
+  const last = machine.open();
+  const next = last.slot(TABLE, 0, 8 as ReplicaId);
+  last.writer.appendPosition(next, 8 as ReplicaId, start);
+  appendSet(last, 0, "new");
+  last.writer.endTurn();
+  expect(machine.open().index.find(TABLE, 0)).toMatchObject({ replica: 8, index: 1 });
+  expect(readValues(machine.open(), 0)).toEqual(["new"]);
 });
 
 test("entries of a slot that left this node are passed over", () => {

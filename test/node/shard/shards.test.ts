@@ -37,7 +37,8 @@ test("a turn that ends without its clients tells them of its failure", async () 
   node.shards.requestEnd();
   await new Promise((resolve) => setImmediate(resolve));
   node.machine.files.failWriteWith = undefined;
+  await node.shard(0).undone();
   expect(node.contents(0).size).toBe(0);
-  expect(node.shards.endTurn()).toMatch(/EIO/);
-  expect(node.shards.endTurn()).toBeUndefined();
+  expect(await node.endTurn()).toMatch(/EIO/);
+  expect(await node.endTurn()).toBeUndefined();
 });

@@ -12,7 +12,7 @@ test("a write makes an entry, a read or a write without effect makes none", asyn
   expect(node.run(0, "GET", "a").reply).toBe("$1\r\n1\r\n");
   expect(node.run(0, "DEL", "none").reply).toBe(":0\r\n");
   expect(node.run(0, "SETNX", "a", "2").reply).toBe(":0\r\n");
-  expect(node.shards.endTurn()).toBeUndefined();
+  expect(await node.endTurn()).toBeUndefined();
   expect(node.shard(0).log.index).toBe(1);
   expect(node.shard(0).state).toMatchObject({ index: 1, term: 1, crc: node.shard(0).log.crc });
 });
@@ -81,13 +81,13 @@ test("a failed turn vanishes from every slot that it touched", async () => {
   node.run(0, "SET", "a", "2");
   node.run(1, "DEL", "b");
   node.run(2, "SET", "c", "1");
-  expect(node.shards.endTurn()).toMatch(/^MISCONF Errors writing to the log: ENOSPC/);
+  expect(await node.endTurn()).toMatch(/^MISCONF Errors writing to the log: ENOSPC/);
   node.machine.files.failWriteWith = undefined;
   expect(node.run(0, "GET", "a").reply).toBe("$1\r\n1\r\n");
   expect(node.run(1, "GET", "b").reply).toBe("$1\r\n1\r\n");
   expect(node.run(2, "GET", "c").reply).toBe("$-1\r\n");
   node.run(0, "SET", "a", "3");
-  expect(node.shards.endTurn()).toBeUndefined();
+  expect(await node.endTurn()).toBeUndefined();
   expect((await node.restart().leadAll()).run(0, "GET", "a").reply).toBe("$1\r\n3\r\n");
 });
 
@@ -220,11 +220,11 @@ test("after any crash the state is that of a prefix with all that was acknowledg
             node.data[at.slot]?.flush();
           }
         } else if (at.kind === "turn") {
-          expect(node.shards.endTurn()).toBeUndefined();
+          expect(await node.endTurn()).toBeUndefined();
           acknowledged = [0, 1, 2].map((slot) => node.contents(slot));
         } else if (at.kind === "failingTurn") {
           node.machine.files.failWriteWith = "ENOSPC";
-          node.shards.endTurn();
+          await node.endTurn();
           node.machine.files.failWriteWith = undefined;
           expect([0, 1, 2].map((slot) => node.contents(slot))).toEqual(acknowledged);
         } else {
