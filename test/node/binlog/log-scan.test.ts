@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { LogScan } from "../../../node/binlog/log-scan.ts";
 import type { SlotLog } from "../../../node/binlog/log-index.ts";
+import { LogScan } from "../../../node/binlog/log-scan.ts";
 import { appendSet, TestLog } from "../../support/test-log.ts";
 
 function scan(machine: TestLog, appliedOf: (log: SlotLog) => number): string[] {
