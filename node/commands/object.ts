@@ -6,7 +6,7 @@
 
 import { LiveRecord } from "../datatypes/record.ts";
 import { ERRORS } from "../resp/error-texts.ts";
-import type { DataCommand, DataContext } from "./command.ts";
+import type { DataCommand, DataContext, SessionCommand } from "./command.ts";
 import { describeEncoding } from "./encoding.ts";
 
 const record = new LiveRecord();
@@ -42,11 +42,6 @@ function executeIdletime({ argv, reply, tx }: DataContext): void {
 function executeFreq({ argv, reply, tx }: DataContext): void {
   if (record.findArgument(tx, argv, 2)) reply.error(ERRORS.noFrequency);
   else reply.nil();
-}
-
-function executeHelp({ reply }: DataContext): void {
-  reply.array(HELP.length);
-  for (const line of HELP) reply.simple(line);
 }
 
 const COMMON = {
@@ -87,14 +82,20 @@ export const objectCommands: readonly DataCommand[] = [
     summary: "Answers that access frequencies are not tracked.",
     execute: executeFreq,
   },
-  {
-    ...COMMON,
-    name: "object|help",
-    arity: 2,
-    flags: ["readonly", "loading", "stale"],
-    keys: { kind: "none" },
-    since: "6.2.0",
-    summary: "Describes the subcommands of OBJECT.",
-    execute: executeHelp,
-  },
 ];
+
+/** OBJECT HELP needs no data: it belongs to the commands of the session. */
+export const objectHelpCommand: SessionCommand = {
+  ...COMMON,
+  scope: "session",
+  name: "object|help",
+  arity: 2,
+  flags: ["loading", "stale"],
+  keys: { kind: "none" },
+  since: "6.2.0",
+  summary: "Describes the subcommands of OBJECT.",
+  execute: (_session, _argv, reply) => {
+    reply.array(HELP.length);
+    for (const line of HELP) reply.simple(line);
+  },
+};

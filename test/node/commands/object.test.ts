@@ -1,6 +1,10 @@
 import { beforeEach, expect, test } from "vitest";
+import { Argv } from "../../../node/base/argv.ts";
 import { keyCommands } from "../../../node/commands/keys.ts";
+import { objectHelpCommand } from "../../../node/commands/object.ts";
 import { stringCommands } from "../../../node/commands/strings.ts";
+import { ReplyWriter } from "../../../node/resp/reply.ts";
+import { decodeReplies } from "../../support/reply-decoder.ts";
 import { CommandRunner } from "../../support/run-command.ts";
 
 let run: CommandRunner;
@@ -30,5 +34,8 @@ test("the other subcommands, on a key and on none", () => {
   for (const name of ["encoding", "refcount", "idletime", "freq"]) {
     expect(run.call(`object|${name}`, name, "none")).toBeNull();
   }
-  expect(run.call("object|help", "HELP")).toContain("HELP");
+  const reply = new ReplyWriter();
+  void objectHelpCommand.execute(undefined, Argv.of("OBJECT", "HELP"), reply);
+  const [lines] = decodeReplies(Buffer.from(reply.buf.subarray(0, reply.length)));
+  expect(lines).toContain("ENCODING <key>");
 });
