@@ -34,9 +34,19 @@ export interface BinlogSyncOpen {
   readonly replica: number;
   readonly term: number;
   readonly epoch: number;
+  /** The follower's log cannot be gone on with. */
+  readonly wantsSnapshot: boolean;
   /** Bytes of entries that may be on their way without an acknowledgement. */
   readonly windowBytes: number;
   readonly last: LogPosition;
+}
+
+const FLAG_WANTS_SNAPSHOT = 1;
+
+function readFlags(input: ByteReader): number {
+  const flags = input.u8();
+  if (flags > FLAG_WANTS_SNAPSHOT) throw protocolError("a BinlogSyncOpen with unknown flags");
+  return flags;
 }
 
 export const binlogSyncOpenCodec: MessageCodec<BinlogSyncOpen> = {
@@ -46,6 +56,7 @@ export const binlogSyncOpenCodec: MessageCodec<BinlogSyncOpen> = {
     out.u64(m.replica);
     out.u64(m.term);
     out.u64(m.epoch);
+    out.u8(m.wantsSnapshot ? FLAG_WANTS_SNAPSHOT : 0);
     out.u32(m.windowBytes);
     writePosition(out, m.last);
   },
@@ -55,6 +66,7 @@ export const binlogSyncOpenCodec: MessageCodec<BinlogSyncOpen> = {
     replica: input.u64(),
     term: input.u64(),
     epoch: input.u64(),
+    wantsSnapshot: readFlags(input) === FLAG_WANTS_SNAPSHOT,
     windowBytes: input.u32(),
     last: readPosition(input),
   }),
@@ -83,6 +95,43 @@ export const binlogSyncCodec: MessageCodec<BinlogSync> = {
     for (let i = 0; i < count; i++) entries.push(input.bytes());
     return { term, lastIndex, entries };
   },
+};
+
+export interface BinlogSyncProbe {
+  readonly term: number;
+  /** Of the leader's log, by ascending index. */
+  readonly positions: readonly LogPosition[];
+}
+
+const POSITION_BYTES = 20;
+
+export const binlogSyncProbeCodec: MessageCodec<BinlogSyncProbe> = {
+  write(out, m) {
+    out.u64(m.term);
+    out.varint(m.positions.length);
+    for (const position of m.positions) writePosition(out, position);
+  },
+  read(input) {
+    const term = input.u64();
+    const count = input.count(POSITION_BYTES);
+    const positions: LogPosition[] = [];
+    for (let i = 0; i < count; i++) positions.push(readPosition(input));
+    return { term, positions };
+  },
+};
+
+/** Asks for positions of the leader's log from `firstIndex` to `lastIndex`. */
+export interface BinlogSyncProbeAsk {
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+}
+
+export const binlogSyncProbeAskCodec: MessageCodec<BinlogSyncProbeAsk> = {
+  write(out, m) {
+    out.u64(m.firstIndex);
+    out.u64(m.lastIndex);
+  },
+  read: (input) => ({ firstIndex: input.u64(), lastIndex: input.u64() }),
 };
 
 export interface StreamAck {

@@ -4,7 +4,14 @@
  * Numbers are never reused. Reserved: 0x30–0x3f planned switches, 0x40–0x4f Raft, 0x50–0x5f migration, 0x60–0x6f topology.
  */
 
-import { binlogSyncAckCodec, binlogSyncCodec, binlogSyncOpenCodec, binlogSyncRefusedCodec } from "./binlog-sync.ts";
+import {
+  binlogSyncAckCodec,
+  binlogSyncCodec,
+  binlogSyncOpenCodec,
+  binlogSyncProbeAskCodec,
+  binlogSyncProbeCodec,
+  binlogSyncRefusedCodec,
+} from "./binlog-sync.ts";
 import { forwardCodec } from "./forward.ts";
 import { forwardReplyCodec } from "./forward-reply.ts";
 import { challengeCodec, handshakeRefusedCodec, helloCodec, proofCodec } from "./handshake-messages.ts";
@@ -46,6 +53,8 @@ export const MESSAGES = {
   binlogSyncAck: { type: 0x22, sentBy: "dialer", codec: binlogSyncAckCodec },
   binlogSyncRefused: { type: 0x23, sentBy: "acceptor", codec: binlogSyncRefusedCodec },
   binlogSyncClose: { type: 0x24, sentBy: "dialer", codec: emptyCodec },
+  binlogSyncProbe: { type: 0x25, sentBy: "acceptor", codec: binlogSyncProbeCodec },
+  binlogSyncProbeAsk: { type: 0x26, sentBy: "dialer", codec: binlogSyncProbeAskCodec },
   snapshotBegin: { type: 0x28, sentBy: "acceptor", codec: snapshotBeginCodec },
   snapshotChunk: { type: 0x29, sentBy: "acceptor", codec: snapshotChunkCodec },
   snapshotEnd: { type: 0x2a, sentBy: "acceptor", codec: snapshotEndCodec },

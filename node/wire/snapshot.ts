@@ -27,8 +27,6 @@ export interface SnapshotBegin {
   /** Estimated. */
   readonly sizeBytes: number;
   readonly cause: SnapshotCause;
-  /** Of a diverged follower: the last position known to be common; all 0 where none is. */
-  readonly common: LogPosition;
 }
 
 export const snapshotBeginCodec: MessageCodec<SnapshotBegin> = {
@@ -39,7 +37,6 @@ export const snapshotBeginCodec: MessageCodec<SnapshotBegin> = {
     out.u64(m.keyCount);
     out.u64(m.sizeBytes);
     out.u8(CAUSES[m.cause]);
-    writePosition(out, m.common);
   },
   read(input) {
     const term = input.u64();
@@ -49,7 +46,7 @@ export const snapshotBeginCodec: MessageCodec<SnapshotBegin> = {
     const sizeBytes = input.u64();
     const cause = CAUSE_BY_NUMBER.get(input.u8());
     if (cause === undefined) throw protocolError("a snapshot of an unknown cause");
-    return { term, position, nowMs, keyCount, sizeBytes, cause, common: readPosition(input) };
+    return { term, position, nowMs, keyCount, sizeBytes, cause };
   },
 };
 

@@ -30,6 +30,7 @@ export const IGNORED_BY_DIALER = {
   heartbeatReply: ignore,
   binlogSync: ignore,
   binlogSyncRefused: ignore,
+  binlogSyncProbe: ignore,
   snapshotBegin: ignore,
   snapshotChunk: ignore,
   snapshotEnd: ignore,
@@ -42,6 +43,7 @@ export const IGNORED_BY_ACCEPTOR = {
   binlogSyncOpen: ignore,
   binlogSyncAck: ignore,
   binlogSyncClose: ignore,
+  binlogSyncProbeAsk: ignore,
   snapshotAbort: ignore,
   snapshotAck: ignore,
 };

@@ -3,6 +3,8 @@ import {
   binlogSyncAckCodec,
   binlogSyncCodec,
   binlogSyncOpenCodec,
+  binlogSyncProbeAskCodec,
+  binlogSyncProbeCodec,
   binlogSyncRefusedCodec,
 } from "../../../node/wire/binlog-sync.ts";
 import { anyBytes, anyU16, anyU32, anyU64, describeCodec } from "../../support/codec-suite.ts";
@@ -19,10 +21,11 @@ describeCodec({
       replica: 6,
       term: 4,
       epoch: 9,
+      wantsSnapshot: true,
       windowBytes: 65536,
       last: { term: 3, index: 11, crc: 0xdeadbeef },
     },
-    hex: "00000001 0003 0000000000000006 0000000000000004 0000000000000009 00010000 0000000000000003 000000000000000b deadbeef",
+    hex: "00000001 0003 0000000000000006 0000000000000004 0000000000000009 01 00010000 0000000000000003 000000000000000b deadbeef",
   },
   arbitrary: fc.record({
     table: anyU32,
@@ -30,6 +33,7 @@ describeCodec({
     replica: anyU64,
     term: anyU64,
     epoch: anyU64,
+    wantsSnapshot: fc.boolean(),
     windowBytes: anyU32,
     last: anyPosition,
   }),
@@ -43,6 +47,23 @@ describeCodec({
     hex: "0000000000000004 000000000000000c 01 02 abcd",
   },
   arbitrary: fc.record({ term: anyU64, lastIndex: anyU64, entries: fc.array(anyBytes, { maxLength: 5 }) }),
+});
+
+describeCodec({
+  name: "binlog sync probe",
+  codec: binlogSyncProbeCodec,
+  golden: {
+    message: { term: 4, positions: [{ term: 3, index: 11, crc: 0xdeadbeef }] },
+    hex: "0000000000000004 01 0000000000000003 000000000000000b deadbeef",
+  },
+  arbitrary: fc.record({ term: anyU64, positions: fc.array(anyPosition, { maxLength: 5 }) }),
+});
+
+describeCodec({
+  name: "binlog sync probe ask",
+  codec: binlogSyncProbeAskCodec,
+  golden: { message: { firstIndex: 1, lastIndex: 9 }, hex: "0000000000000001 0000000000000009" },
+  arbitrary: fc.record({ firstIndex: anyU64, lastIndex: anyU64 }),
 });
 
 describeCodec({

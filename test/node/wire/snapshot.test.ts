@@ -9,7 +9,6 @@ import {
 import { anyBytes, anyU32, anyU64, describeCodec } from "../../support/codec-suite.ts";
 
 const anyPosition = fc.record({ term: anyU64, index: anyU64, crc: anyU32 });
-const NONE = { term: 0, index: 0, crc: 0 };
 
 describeCodec({
   name: "snapshot begin",
@@ -22,9 +21,8 @@ describeCodec({
       keyCount: 2,
       sizeBytes: 3,
       cause: "diverged",
-      common: NONE,
     },
-    hex: "0000000000000004 0000000000000003 000000000000000b deadbeef 0000000000000001 0000000000000002 0000000000000003 02 0000000000000000 0000000000000000 00000000",
+    hex: "0000000000000004 0000000000000003 000000000000000b deadbeef 0000000000000001 0000000000000002 0000000000000003 02",
   },
   arbitrary: fc.record({
     term: anyU64,
@@ -33,7 +31,6 @@ describeCodec({
     keyCount: anyU64,
     sizeBytes: anyU64,
     cause: fc.constantFrom("logGone", "diverged", "emptyFollower"),
-    common: anyPosition,
   }),
 });
 

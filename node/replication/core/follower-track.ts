@@ -1,0 +1,100 @@
+/**
+ * What a leader knows of one follower: how far it was sent, how far it has come, whether it keeps up. Pure.
+ *
+ * Invariants: appendedIndex ≤ sentIndex; durableIndex ≤ appendedIndex; both only grow while a stream lasts; at most a
+ * window of bytes is on its way, and one message more only when nothing is.
+ */
+
+export type FollowerMode =
+  /** No stream. */
+  | "away"
+  /** Looking for where the logs part. */
+  | "probing"
+  | "streaming"
+  /** Being copied: no candidate for leadership. */
+  | "copying";
+
+interface Sent {
+  readonly lastIndex: number;
+  readonly sizeBytes: number;
+}
+
+export class FollowerTrack {
+  mode: FollowerMode = "away";
+  /** The highest index sent on the present stream. */
+  sentIndex = 0;
+  /** The highest index that its log has; kept when the stream ends. */
+  appendedIndex = 0;
+  durableIndex = 0;
+  /** Has had everything at some moment of the present stream. */
+  hasCaughtUp = false;
+  #onTheWay: Sent[] = [];
+  #onTheWayBytes = 0;
+  #windowBytes = 0;
+
+  /** In the stream and with the leader's tail: what it has acknowledged may be counted on. */
+  get isInSync(): boolean {
+    return this.mode === "streaming" && this.hasCaughtUp;
+  }
+
+  /** Room for entries now, in bytes; 0: wait for an acknowledgement. */
+  get roomBytes(): number {
+    return Math.max(0, this.#windowBytes - this.#onTheWayBytes);
+  }
+
+  /** A new stream begins behind `lastIndex`, which the follower has. */
+  begin(lastIndex: number, windowBytes: number): void {
+    this.mode = "streaming";
+    this.sentIndex = lastIndex;
+    this.appendedIndex = lastIndex;
+    this.durableIndex = 0;
+    this.hasCaughtUp = false;
+    this.#windowBytes = windowBytes;
+    this.#onTheWay = [];
+    this.#onTheWayBytes = 0;
+  }
+
+  /** No stream, or one of another kind. */
+  become(mode: "away" | "probing" | "copying"): void {
+    this.mode = mode;
+    this.hasCaughtUp = false;
+    this.#onTheWay = [];
+    this.#onTheWayBytes = 0;
+  }
+
+  sent(count: number, sizeBytes: number): void {
+    this.sentIndex += count;
+    this.#onTheWay.push({ lastIndex: this.sentIndex, sizeBytes });
+    this.#onTheWayBytes += sizeBytes;
+  }
+
+  /**
+   * Takes an acknowledgement; `leaderLastIndex` is where the leader's log ends now.
+   * False where it claims what was not sent: the follower is broken.
+   */
+  acknowledged(appendedIndex: number, durableIndex: number, leaderLastIndex: number): boolean {
+    if (appendedIndex > this.sentIndex || durableIndex > appendedIndex) return false;
+    this.appendedIndex = Math.max(this.appendedIndex, appendedIndex);
+    this.durableIndex = Math.max(this.durableIndex, durableIndex);
+    while (this.#onTheWay[0] !== undefined && this.#onTheWay[0].lastIndex <= appendedIndex) {
+      this.#onTheWayBytes -= this.#onTheWay[0].sizeBytes;
+      this.#onTheWay.shift();
+    }
+    if (this.appendedIndex >= leaderLastIndex) this.hasCaughtUp = true;
+    return true;
+  }
+}
+
+/** What the data plane must keep for the followers of a slot (ReplicaLog's FollowerProgress). */
+export function progressOf(tracks: Iterable<FollowerTrack>): {
+  readonly needFrom: number;
+  readonly acknowledged: number;
+} {
+  let needFrom = Number.POSITIVE_INFINITY;
+  let acknowledged = -1;
+  for (const track of tracks) {
+    needFrom = Math.min(needFrom, track.appendedIndex + 1);
+    if (track.isInSync) acknowledged = Math.max(acknowledged, track.appendedIndex);
+  }
+  return { needFrom, acknowledged: acknowledged < 0 ? Number.POSITIVE_INFINITY : acknowledged };
+}
