@@ -6,6 +6,7 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { delay } from "../../node/base/clock.ts";
 import { silentLogger } from "../../node/base/log.ts";
 import { Prng } from "../../node/base/prng.ts";
 import { type NodeId, replicaId, type TableId, tableId } from "../../node/meta/ids.ts";
@@ -25,6 +26,11 @@ const SLOT_COUNT = 3;
 
 class MemoryHost implements ReplicaHost {
   readonly replicas = new Map<number, MemoryReplica>();
+  readonly #pause: () => Promise<void>;
+
+  constructor(pause: () => Promise<void>) {
+    this.#pause = pause;
+  }
 
   find(table: TableId, slot: number): MemoryReplica | undefined {
     return table === TABLE ? this.replicas.get(slot) : undefined;
@@ -35,7 +41,7 @@ class MemoryHost implements ReplicaHost {
   }
 
   async create(placements: readonly ReplicaPlacement[]): Promise<void> {
-    for (const placement of placements) this.replicas.set(placement.slot, new MemoryReplica(placement));
+    for (const placement of placements) this.replicas.set(placement.slot, new MemoryReplica(placement, this.#pause));
   }
 
   async drop(placements: readonly ReplicaPlacement[]): Promise<void> {
@@ -100,7 +106,7 @@ class Cluster {
   readonly clock = new VirtualClock();
   readonly prng: Prng;
   readonly listeners = new Map<NodeId, () => void>();
-  readonly hosts = Array.from({ length: NODE_COUNT }, () => new MemoryHost());
+  readonly hosts: readonly MemoryHost[];
   processes: (Process | undefined)[] = new Array(NODE_COUNT).fill(undefined);
   links = new Map<string, MemoryLink>();
   epoch = 1;
@@ -108,6 +114,8 @@ class Cluster {
 
   constructor(seed: number) {
     this.prng = new Prng(seed);
+    const pause = () => delay(this.clock, this.prng.nextBelow(15));
+    this.hosts = Array.from({ length: NODE_COUNT }, () => new MemoryHost(pause));
     this.assignments = Array.from({ length: SLOT_COUNT }, (_, slot) => ({
       term: 1,
       leader: slot % NODE_COUNT,

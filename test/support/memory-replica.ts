@@ -54,8 +54,15 @@ export class MemoryReplica implements ReplicaLog {
   #flushed: Applied = { position: NONE, data: new Map() };
   #listeners = new Set<() => void>();
   #isInstalling = false;
+  #life = 0;
+  readonly #pause: () => Promise<void>;
 
-  constructor(placement: { readonly table: TableId; readonly slot: number; readonly replica: ReplicaId }) {
+  /** @param pause how long the disk takes for one operation. */
+  constructor(
+    placement: { readonly table: TableId; readonly slot: number; readonly replica: ReplicaId },
+    pause: () => Promise<void>,
+  ) {
+    this.#pause = pause;
     this.table = placement.table;
     this.slot = placement.slot;
     this.replica = placement.replica;
@@ -154,6 +161,7 @@ export class MemoryReplica implements ReplicaLog {
 
   async cutBehind(position: LogPosition): Promise<CutResult> {
     assert(this.role === "follower", "a leader's log is never cut");
+    await this.#disk();
     this.#settle();
     if (position.index < this.#base.index || position.index < this.#flushed.position.index) {
       return { kind: "needsSnapshot" };
@@ -179,6 +187,7 @@ export class MemoryReplica implements ReplicaLog {
   }
 
   async openSnapshot(): Promise<SnapshotSource> {
+    await this.#disk();
     const entries = [...this.#state.data].map(([key, value]) => ({
       key: Buffer.from([key]),
       value: Buffer.from(value),
@@ -189,7 +198,10 @@ export class MemoryReplica implements ReplicaLog {
       nowMs: 0,
       keyCount: entries.length,
       sizeBytes: 0,
-      next: async () => entries.splice(0, 2),
+      next: async () => {
+        await this.#disk();
+        return entries.splice(0, 2);
+      },
       close: async () => {},
     };
   }
@@ -200,9 +212,11 @@ export class MemoryReplica implements ReplicaLog {
     const data = new Map<number, string>();
     return {
       write: async (entries: readonly SnapshotEntry[]) => {
+        await this.#disk();
         for (const { key, value } of entries) data.set(key[0] as number, value.toString());
       },
       commit: async () => {
+        await this.#disk();
         this.#isInstalling = false;
         this.#turn = [];
         this.#log = [];
@@ -213,6 +227,7 @@ export class MemoryReplica implements ReplicaLog {
         this.snapshotCount++;
       },
       abort: async () => {
+        await this.#disk();
         this.#isInstalling = false;
       },
     };
@@ -251,6 +266,7 @@ export class MemoryReplica implements ReplicaLog {
 
   /** The process dies: what was not in the file is gone, with a power loss also what was not synced. */
   crash(isPowerLoss: boolean): void {
+    this.#life++;
     this.#turn = [];
     this.#listeners.clear();
     this.#isInstalling = false;
@@ -259,6 +275,13 @@ export class MemoryReplica implements ReplicaLog {
     this.durableIndex = this.last.index;
     this.#state = { position: this.#flushed.position, data: new Map(this.#flushed.data) };
     this.progress = { needFrom: Number.POSITIVE_INFINITY, acknowledged: Number.POSITIVE_INFINITY };
+  }
+
+  /** Waits for the disk; what a process that has died was waiting for never comes. */
+  async #disk(): Promise<void> {
+    const life = this.#life;
+    await this.#pause();
+    if (life !== this.#life) await new Promise(() => {});
   }
 
   #settle(): void {
