@@ -114,7 +114,7 @@ class Cluster {
 
   constructor(seed: number) {
     this.prng = new Prng(seed);
-    const pause = () => delay(this.clock, this.prng.nextBelow(15));
+    const pause = () => delay(this.clock, this.prng.nextBelow(60));
     this.hosts = Array.from({ length: NODE_COUNT }, () => new MemoryHost(pause));
     this.assignments = Array.from({ length: SLOT_COUNT }, (_, slot) => ({
       term: 1,
@@ -268,6 +268,10 @@ const STEPS: Readonly<Record<string, Step>> = {
   breakLink: (cluster) => {
     cluster.links.get(`${anyNode(cluster)}-${anyNode(cluster)}`)?.break();
   },
+  flap: (cluster) => {
+    for (const link of cluster.links.values()) if (cluster.prng.nextBelow(2) === 0) link.break();
+    cluster.connect();
+  },
   connect: (cluster) => cluster.connect(),
   kill: (cluster) => cluster.crashNode(anyNode(cluster), false),
   powerLoss: (cluster) => cluster.crashNode(anyNode(cluster), true),
@@ -281,7 +285,7 @@ const STEPS: Readonly<Record<string, Step>> = {
 const anyStep = fc.oneof(
   { weight: 10, arbitrary: fc.constant("write") },
   { weight: 3, arbitrary: fc.constantFrom("sync", "flush", "compact", "connect", "start") },
-  { weight: 1, arbitrary: fc.constantFrom("breakLink", "kill", "powerLoss", "elect") },
+  { weight: 1, arbitrary: fc.constantFrom("breakLink", "flap", "flap", "kill", "powerLoss", "elect") },
 );
 
 async function run(seed: number, steps: readonly string[]): Promise<Cluster> {
