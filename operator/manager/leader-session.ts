@@ -53,8 +53,10 @@ export interface SessionDeps {
   readonly onFailed: (reason: string) => void;
 }
 
-/** How often what waits for time or positions is planned again. */
+/** How often what waits for time or positions is planned again … */
 const TICK_MS = 500;
+/** … but the wait is at least so many times as long as the last planning took. */
+const TICK_SHARE = 20;
 
 export class LeaderSession {
   readonly options: SessionOptions;
@@ -211,10 +213,12 @@ export class LeaderSession {
     this.feed.publish(toTopology(state, this.#deps.managerUrls()));
   }
 
-  #tickLater(): void {
-    this.#tick = this.#deps.clock.after(TICK_MS, () => {
+  #tickLater(lastPlanMs = 0): void {
+    const { clock } = this.#deps;
+    this.#tick = clock.after(Math.max(TICK_MS, TICK_SHARE * lastPlanMs), () => {
+      const startMs = clock.monotonicMs();
       this.plan().then(() => {
-        if (!this.#isClosed) this.#tickLater();
+        if (!this.#isClosed) this.#tickLater(clock.monotonicMs() - startMs);
       });
     });
   }

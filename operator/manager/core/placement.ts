@@ -160,6 +160,8 @@ export interface RepairInput extends PlacementInput {
    * Asked only while members hold replicas of it.
    */
   readonly chooseLeader: (slot: SlotAssignment) => number;
+  /** The highest term that a member said it knows of the slot; 0 where none said anything. */
+  readonly reportedTerm: (slot: SlotAssignment) => number;
 }
 
 /**
@@ -167,22 +169,37 @@ export interface RepairInput extends PlacementInput {
  * nothing is to do. A slot all of whose replicas are gone keeps them and has no leader: its data may come back.
  */
 export function repairTable(slots: readonly SlotAssignment[], input: RepairInput): readonly SlotAssignment[] {
-  const table = new NodeLoads();
-  table.add(slots);
-  const context: RepairContext = { input, table, slotIndex: 0 };
-  let hasChanged = false;
-  const repaired = slots.map((slot, slotIndex) => {
-    const after = repairSlot(slot, { ...context, slotIndex });
-    if (after !== slot) hasChanged = true;
-    return after;
-  });
-  return hasChanged ? repaired : slots;
+  const context = new RepairContext(slots, input);
+  let repaired: SlotAssignment[] | undefined;
+  for (const [slotIndex, slot] of slots.entries()) {
+    context.slotIndex = slotIndex;
+    const after = repairSlot(slot, context);
+    if (after === slot) continue;
+    repaired ??= [...slots];
+    repaired[slotIndex] = after;
+  }
+  return repaired ?? slots;
 }
 
-interface RepairContext {
+/** Counts the table only once something must be chosen: most of the time nothing is wrong. */
+class RepairContext {
   readonly input: RepairInput;
-  readonly table: NodeLoads;
-  readonly slotIndex: number;
+  readonly #slots: readonly SlotAssignment[];
+  #table: NodeLoads | undefined;
+  slotIndex = 0;
+
+  constructor(slots: readonly SlotAssignment[], input: RepairInput) {
+    this.#slots = slots;
+    this.input = input;
+  }
+
+  get table(): NodeLoads {
+    if (this.#table === undefined) {
+      this.#table = new NodeLoads();
+      this.#table.add(this.#slots);
+    }
+    return this.#table;
+  }
 }
 
 function repairSlot(slot: SlotAssignment, context: RepairContext): SlotAssignment {
@@ -197,7 +214,10 @@ function repairSlot(slot: SlotAssignment, context: RepairContext): SlotAssignmen
     const chosen = input.chooseLeader(slot);
     // Until a leader may be chosen the group stays as it is: a lost replica is replaced together with its leadership.
     if (chosen === -1) return slot.leader === -1 ? slot : { ...slot, leader: -1 };
-    led = { ...slot, leader: chosen, term: slot.term + 1 };
+    led = { ...slot, leader: chosen, term: Math.max(slot.term, input.reportedTerm(slot)) + 1 };
+  } else if (input.reportedTerm(slot) > slot.term) {
+    // A replica has seen a later term (metadata of an old copy): it would follow nobody in this one.
+    led = { ...slot, term: input.reportedTerm(slot) + 1 };
   }
   if (hasGone) led = keepReplicas(led, (replica) => input.isMember(replica.node));
   const wanted = Math.min(input.replicas, input.nodes.length);
@@ -212,11 +232,12 @@ function keepReplicas(slot: SlotAssignment, isKept: (replica: Replica) => boolea
   return { ...slot, replicas, leader: replicas.indexOf(leader) };
 }
 
-function addMissing(slot: SlotAssignment, wanted: number, { input, table, slotIndex }: RepairContext): SlotAssignment {
+function addMissing(slot: SlotAssignment, wanted: number, context: RepairContext): SlotAssignment {
+  const { input, table, slotIndex } = context;
   const group = slot.replicas.map(({ node }) => node);
   const replicas = [...slot.replicas];
   while (group.length < wanted) {
-    const chosen = chooseNode(group, { ...input, table, rotation: slotIndex });
+    const chosen = chooseNode(group, { nodes: input.nodes, loads: input.loads, table, rotation: slotIndex });
     if (chosen === undefined) break;
     group.push(chosen);
     replicas.push({ id: input.ids.take(), node: chosen });
@@ -227,7 +248,8 @@ function addMissing(slot: SlotAssignment, wanted: number, { input, table, slotIn
 }
 
 /** Removes followers: of a zone that has another replica first, then from the node with the most replicas. */
-function removeSurplus(slot: SlotAssignment, { input, table }: RepairContext): SlotAssignment {
+function removeSurplus(slot: SlotAssignment, context: RepairContext): SlotAssignment {
+  const { input, table } = context;
   const zoneOf = new Map(input.nodes.map(({ id, zone }) => [id, zone]));
   let left = slot;
   while (left.replicas.length > input.replicas) {

@@ -80,15 +80,28 @@ function placeTables(state: ClusterState, context: PlanContext): ClusterState {
 
 function repairTables(state: ClusterState, context: PlanContext): ClusterState {
   const nodes = usableNodes(state);
-  const loads = loadsOf(state);
+  let loads: NodeLoads | undefined;
   const ids = new ReplicaIdSource(state.counters.nextReplicaId);
   const isMember = (node: NodeId) => state.nodes.has(node) && !isRetired(state, node);
   const chooseLeader = (slot: SlotAssignment) =>
     context.mayReplaceLeaders ? chooseSuccessor(slot, isMember, context) : -1;
+  const reportedTerm = (slot: SlotAssignment) => highestTerm(slot, context);
   let assignments: Map<TableId, readonly SlotAssignment[]> | undefined;
   for (const [id, slots] of state.assignments) {
     const replicas = state.tables.get(id)?.table.replicas ?? 1;
-    const repaired = repairTable(slots, { nodes, replicas, loads, ids, isMember, chooseLeader });
+    const repaired = repairTable(slots, {
+      nodes,
+      replicas,
+      // Counted only where something must be placed.
+      get loads() {
+        loads ??= loadsOf(state);
+        return loads;
+      },
+      ids,
+      isMember,
+      chooseLeader,
+      reportedTerm,
+    });
     if (repaired === slots) continue;
     assignments ??= new Map(state.assignments);
     assignments.set(id, repaired);
@@ -114,6 +127,12 @@ function chooseSuccessor(slot: SlotAssignment, isMember: (node: NodeId) => boole
     bestPosition = position;
   }
   return best;
+}
+
+function highestTerm(slot: SlotAssignment, observed: Observations): number {
+  let highest = 0;
+  for (const { id } of slot.replicas) highest = Math.max(highest, observed.positionOf(id)?.term ?? 0);
+  return highest;
 }
 
 function isAhead(a: ObservedPosition, b: ObservedPosition): boolean {

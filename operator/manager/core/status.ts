@@ -17,14 +17,13 @@ import { placementObstacle } from "./plan.ts";
 /** Blockers listed in one answer; all are counted. */
 const MAX_BLOCKERS = 100;
 
-/** How the slots of a table are. A leader counts while its node is alive, a follower while it is in sync. */
+/** How the slots of a table are. A leader counts once its node said that it leads in its term, a follower while in sync. */
 export function countSlots(state: ClusterState, record: TableRecord, observed: Observations): SlotCounts {
   const slots = state.assignments.get(record.table.id);
   const counts = { total: record.table.slots, withLeader: 0, underReplicated: 0, lost: 0 };
   if (slots === undefined) return { ...counts, underReplicated: record.table.slots };
   for (const slot of slots) {
-    const leader = slot.replicas[slot.leader];
-    if (leader !== undefined && observed.isAlive(leader.node)) counts.withLeader++;
+    if (isLed(slot, observed)) counts.withLeader++;
     if (isLost(state, slot)) counts.lost++;
     const inSync = slot.replicas.filter(
       (replica, i) => i === slot.leader || isInSync(replica.id, replica.node, observed),
@@ -32,6 +31,12 @@ export function countSlots(state: ClusterState, record: TableRecord, observed: O
     if (inSync.length < record.table.replicas) counts.underReplicated++;
   }
   return counts;
+}
+
+function isLed(slot: SlotAssignment, observed: Observations): boolean {
+  const leader = slot.replicas[slot.leader];
+  if (leader === undefined || !isInSync(leader.id, leader.node, observed)) return false;
+  return (observed.positionOf(leader.id)?.term ?? 0) >= slot.term;
 }
 
 /** Whether all replicas of a slot were on nodes that are gone for good. */

@@ -103,7 +103,12 @@ describe("repairing a table", () => {
   const repair = (
     slots: readonly SlotAssignment[],
     zones: readonly string[],
-    input: { replicas: number; gone?: readonly NodeId[]; chooseLeader?: (slot: SlotAssignment) => number },
+    input: {
+      replicas: number;
+      gone?: readonly NodeId[];
+      chooseLeader?: (slot: SlotAssignment) => number;
+      reportedTerm?: number;
+    },
   ) => {
     const gone = new Set(input.gone ?? []);
     const ids = new ReplicaIdSource(1_000_000);
@@ -116,6 +121,7 @@ describe("repairing a table", () => {
       ids,
       isMember: (node) => !gone.has(node) && Number.parseInt(node, 16) < zones.length,
       chooseLeader: input.chooseLeader ?? ((slot) => slot.replicas.findIndex(({ node }) => !gone.has(node))),
+      reportedTerm: () => input.reportedTerm ?? 1,
     });
     return { repaired, created: ids.next - 1_000_000 };
   };
@@ -180,6 +186,12 @@ describe("repairing a table", () => {
         }
       }),
     );
+  });
+
+  test("gives a term above one that a replica has seen", () => {
+    const slots = place(4, ["", ""], 2);
+    const { repaired } = repair(slots, ["", ""], { replicas: 2, reportedTerm: 6 });
+    expect(repaired).toEqual(slots.map((slot) => ({ ...slot, term: 7 })));
   });
 
   test("leaves a group alone, without a leader, while none may be chosen", () => {
