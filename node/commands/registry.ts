@@ -10,6 +10,7 @@ import { unknownCommandText, unknownSubcommandText, wrongArityText } from "../re
 import type { Command, DataCommand } from "./command.ts";
 import { hashCommands } from "./hashes.ts";
 import { keyCommands } from "./keys.ts";
+import { listCommands } from "./lists.ts";
 import { setCommands } from "./sets.ts";
 import { sortedSetCommands } from "./sorted-sets.ts";
 import { stringCommands } from "./strings.ts";
@@ -18,6 +19,7 @@ import { stringCommands } from "./strings.ts";
 export const dataCommands: readonly DataCommand[] = [
   ...stringCommands,
   ...keyCommands,
+  ...listCommands,
   ...hashCommands,
   ...setCommands,
   ...sortedSetCommands,

@@ -11,6 +11,7 @@ import { dataCommands } from "../../node/commands/registry.ts";
 import { type CommandFamily, RandomSource, type Tolerance } from "./random-commands/family.ts";
 import { hashFamily } from "./random-commands/hashes.ts";
 import { keyFamily } from "./random-commands/keys.ts";
+import { listFamily } from "./random-commands/lists.ts";
 import { setFamily } from "./random-commands/sets.ts";
 import { sortedSetFamily } from "./random-commands/sorted-sets.ts";
 import { stringFamily } from "./random-commands/strings.ts";
@@ -23,6 +24,7 @@ const FAMILIES: Readonly<Record<string, CommandFamily>> = {
   strings: stringFamily,
   keys: keyFamily,
   hashes: hashFamily,
+  lists: listFamily,
   sets: setFamily,
   "sorted-sets": sortedSetFamily,
 };

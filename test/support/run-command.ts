@@ -60,9 +60,13 @@ export class CommandRunner {
     return replies[0] as Decoded;
   }
 
-  /** The same, with the reply as its bytes in latin1: for exact forms (`:1\r\n`). */
+  /** The same, with the reply as its bytes in latin1: for exact forms. What would block replies as at its time-out. */
   callRaw(name: string, ...args: readonly (string | number | Buffer)[]): string {
-    return this.#callBoth(name, args).bytes.toString("latin1");
+    const { outcome, bytes } = this.#callBoth(name, args);
+    if (outcome !== BLOCK) return bytes.toString("latin1");
+    this.#reply.rewind(0);
+    present(this.command(name).replyTimeout, `the time-out's reply of ${name}`)(this.#reply);
+    return this.#reply.buf.toString("latin1", 0, this.#reply.length);
   }
 
   /** The command's record, for its `timeoutMs`, `replyTimeout` and `keys`. */

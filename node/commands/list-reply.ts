@@ -1,0 +1,38 @@
+/** What the list commands share: opening a list, replying with elements, and taking them from an end. */
+
+import type { List } from "../datatypes/list.ts";
+import { ERRORS } from "../resp/error-texts.ts";
+import type { ReplyWriter } from "../resp/reply.ts";
+import type { DataContext } from "./command.ts";
+
+/** Opens the list of argument `index`; false, with WRONGTYPE replied, where the key holds another type. */
+export function openList({ argv, reply, tx }: DataContext, list: List, index: number): boolean {
+  if (list.open(tx, argv, index)) return true;
+  reply.error(ERRORS.wrongType);
+  return false;
+}
+
+/** Replies with the element that `list` stands on. */
+export function replyElement(reply: ReplyWriter, list: List): void {
+  const { buf, start, end } = list.element;
+  reply.bulk(buf, start, end);
+}
+
+/** Takes `count` elements, which the list has, from an end, replies with each (the caller opened the array), and closes. */
+export function popElements(reply: ReplyWriter, list: List, isLeft: boolean, count: number): void {
+  if (count === 0) return;
+  const total = list.count();
+  let rest = count;
+  const visit = (): boolean => {
+    replyElement(reply, list);
+    return --rest > 0;
+  };
+  if (isLeft) {
+    list.visitForward(0, visit);
+    list.removeRange(0, count);
+  } else {
+    list.visitBackward(total - 1, visit);
+    list.removeRange(total - count, total);
+  }
+  list.close();
+}
