@@ -37,7 +37,7 @@ export const REPLICA_COPYING = 1;
 export const REPLICA_CATCHING_UP = 2;
 
 /** `[replica id, highest term, last index, state]`. */
-export const replicaPositionSchema = z.tuple([replicaIdSchema, countSchema, countSchema, z.int().min(0).max(2)]);
+const replicaPositionSchema = z.tuple([replicaIdSchema, countSchema, countSchema, z.int().min(0).max(2)]);
 export type ReplicaPosition = z.infer<typeof replicaPositionSchema>;
 
 /** A node holds at most every slot of its tables; the limit bounds the body. */
@@ -82,7 +82,7 @@ export const registerReplySchema = z.object({
 });
 export type RegisterReply = z.infer<typeof registerReplySchema>;
 
-export const nodeLoadSchema = z.object({
+const nodeLoadSchema = z.object({
   opsPerSecond: z.number().min(0),
   connectedClients: countSchema,
   memoryBytes: countSchema,
@@ -92,7 +92,7 @@ export const nodeLoadSchema = z.object({
 });
 export type NodeLoad = z.infer<typeof nodeLoadSchema>;
 
-export const peerReportSchema = z.object({
+const peerReportSchema = z.object({
   node: nodeIdSchema,
   isReachable: z.boolean(),
   /** Since something was last heard from it. */
@@ -180,7 +180,7 @@ export type PutTableRequest = z.infer<typeof putTableRequestSchema>;
 export const deleteTableRequestSchema = z.object(intentSchema);
 export type DeleteTableRequest = z.infer<typeof deleteTableRequestSchema>;
 
-export const slotCountsSchema = z.object({
+const slotCountsSchema = z.object({
   total: countSchema,
   withLeader: countSchema,
   /** Slots with fewer replicas than wanted, or with one that is not in sync. */

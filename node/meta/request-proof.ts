@@ -66,7 +66,7 @@ function requestText(identity: CallIdentity, content: CallContent): string {
 }
 
 /** The headers of a proven request. */
-export function proveRequest(
+function proveRequest(
   secret: string,
   functions: ProofFunctions,
   call: { readonly identity: CallIdentity; readonly content: CallContent },
@@ -143,7 +143,7 @@ export function proveReply(secret: string, functions: ProofFunctions, reply: Rep
 }
 
 /** Whether a reply's proof is of this secret and of the request with this nonce. */
-export function isReplyProven(
+function isReplyProven(
   secret: string,
   functions: ProofFunctions,
   reply: ReplyContent & { readonly proof: string },
