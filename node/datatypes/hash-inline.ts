@@ -17,11 +17,25 @@ export class InlineHash extends InlineEntries {
 
   /** Stands on the entry of a field; false where there is none. */
   find(field: Uint8Array, start: number, end: number): boolean {
+    const { buf } = this;
+    const limit = this.end;
     const size = end - start;
-    this.rewind();
-    while (this.next()) {
-      if (this.fieldEnd - this.fieldStart === size && hasSameBytes(this.buf, this.fieldStart, field, start, size))
+    let at = this.start;
+    while (at < limit) {
+      const fieldSize = readVarint(buf, at);
+      const fieldStart = at + varintSize(fieldSize);
+      const fieldEnd = fieldStart + fieldSize;
+      const valueSize = readVarint(buf, fieldEnd);
+      const valueStart = fieldEnd + varintSize(valueSize);
+      if (fieldSize === size && hasSameBytes(buf, fieldStart, field, start, size)) {
+        this.entryStart = at;
+        this.fieldStart = fieldStart;
+        this.fieldEnd = fieldEnd;
+        this.valueStart = valueStart;
+        this.valueEnd = valueStart + valueSize;
         return true;
+      }
+      at = valueStart + valueSize;
     }
     return false;
   }

@@ -10,16 +10,19 @@
 import { assert } from "../base/assert.ts";
 import { copyRange } from "../base/bytes.ts";
 import { readVarint, varintSize, writeVarint } from "../base/varint.ts";
+import { Scratch } from "./scratch.ts";
 
 /** Level 1: a collection is inline while its payload is at most this many bytes. */
 export const INLINE_LIMIT_BYTES = 2048;
 /** Room kept in front of the entries of an own copy for the count varint. */
 const COUNT_ROOM_BYTES = 5;
 const EMPTY = Buffer.alloc(0);
+/** Own copies lie here: they are handed to the transaction and stay as they are. */
+const scratch = new Scratch();
 
-/** Whether `size` bytes at `a[aStart]` and `b[bStart]` are the same. */
+/** Whether `size` bytes at `a[aStart]` and `b[bStart]` are the same. From the end: names tend to begin alike. */
 export function hasSameBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, size: number): boolean {
-  for (let i = 0; i < size; i++) if (a[aStart + i] !== b[bStart + i]) return false;
+  for (let i = size - 1; i >= 0; i--) if (a[aStart + i] !== b[bStart + i]) return false;
   return true;
 }
 
@@ -28,7 +31,8 @@ export class InlineEntries {
   start = 0;
   end = 0;
   count = 0;
-  #isOwn = false;
+  /** Where the room of the own copy ends in `buf`; 0 before the first change. */
+  #ownEnd = 0;
 
   /** Takes the payload `buf[payloadStart, payloadEnd)` as it lies. */
   attach(buf: Buffer, payloadStart: number, payloadEnd: number): void {
@@ -36,7 +40,7 @@ export class InlineEntries {
     this.count = readVarint(buf, payloadStart);
     this.start = payloadStart + varintSize(this.count);
     this.end = payloadEnd;
-    this.#isOwn = false;
+    this.#ownEnd = 0;
   }
 
   /** Starts with no entries. */
@@ -45,7 +49,7 @@ export class InlineEntries {
     this.start = 0;
     this.end = 0;
     this.count = 0;
-    this.#isOwn = false;
+    this.#ownEnd = 0;
   }
 
   /** Size of the payload, the count included. */
@@ -65,25 +69,28 @@ export class InlineEntries {
   splice(at: number, removedBytes: number, insertedBytes: number): number {
     const tail = at + removedBytes;
     const size = this.end - this.start - removedBytes + insertedBytes;
-    if (this.#isOwn && COUNT_ROOM_BYTES + size <= this.buf.length) {
+    if (this.start + size <= this.#ownEnd) {
       if (removedBytes !== insertedBytes) this.buf.copyWithin(at + insertedBytes, tail, this.end);
       this.end = this.start + size;
       return at;
     }
-    const own = Buffer.allocUnsafe(COUNT_ROOM_BYTES + size + roomFor(size));
-    const gap = COUNT_ROOM_BYTES + at - this.start;
-    copyRange(this.buf, this.start, at, own, COUNT_ROOM_BYTES);
+    const capacity = COUNT_ROOM_BYTES + size + roomFor(size);
+    const base = scratch.take(capacity);
+    const own = scratch.buf;
+    const start = base + COUNT_ROOM_BYTES;
+    const gap = start + at - this.start;
+    copyRange(this.buf, this.start, at, own, start);
     copyRange(this.buf, tail, this.end, own, gap + insertedBytes);
     this.buf = own;
-    this.start = COUNT_ROOM_BYTES;
-    this.end = COUNT_ROOM_BYTES + size;
-    this.#isOwn = true;
+    this.start = start;
+    this.end = start + size;
+    this.#ownEnd = base + capacity;
     return gap;
   }
 
   /** Writes the count in front of the entries and returns the payload's offset in `buf`; it ends at `end`. */
   finish(): number {
-    assert(this.#isOwn, "only changed entries are finished");
+    assert(this.#ownEnd > 0, "only changed entries are finished");
     const payloadStart = this.start - varintSize(this.count);
     writeVarint(this.buf, payloadStart, this.count);
     return payloadStart;

@@ -20,13 +20,22 @@ export class InlineSet extends InlineEntries {
 
   /** Stands on a member; false where it is not in the set. */
   find(member: Uint8Array, start: number, end: number): boolean {
+    const { buf } = this;
+    const limit = this.end;
     const size = end - start;
     let index = 0;
-    this.rewind();
-    while (this.next()) {
-      if (this.memberEnd - this.memberStart === size && hasSameBytes(this.buf, this.memberStart, member, start, size))
+    let at = this.start;
+    while (at < limit) {
+      const memberSize = readVarint(buf, at);
+      const memberStart = at + varintSize(memberSize);
+      if (memberSize === size && hasSameBytes(buf, memberStart, member, start, size)) {
+        this.entryStart = at;
+        this.memberStart = memberStart;
+        this.memberEnd = memberStart + memberSize;
         return true;
-      entryOffsets[index++] = this.entryStart;
+      }
+      entryOffsets[index++] = at;
+      at = memberStart + memberSize;
     }
     return false;
   }

@@ -38,7 +38,9 @@ export class RedisSet extends Collection {
       if (this.#inline.insert(this.tx.hashKey, member, start, end)) return true;
       this.#becomeTree();
     }
-    if (!this.#tree.put(member, start, end, NO_VALUE, 0, 0)) return false;
+    // Looked for first: a put of what is there would write its page, and the command a log entry, for nothing.
+    if (this.#tree.find(member, start, end)) return false;
+    this.#tree.put(member, start, end, NO_VALUE, 0, 0);
     this.isChanged = true;
     return true;
   }

@@ -19,11 +19,23 @@ export class InlineZset extends InlineEntries {
 
   /** Stands on a member; false where it is not in the set. */
   find(member: Uint8Array, start: number, end: number): boolean {
+    const { buf } = this;
+    const limit = this.end;
     const size = end - start;
-    this.rewind();
-    while (this.next()) {
-      if (this.memberEnd - this.memberStart === size && hasSameBytes(this.buf, this.memberStart, member, start, size))
+    let index = 0;
+    let at = this.start;
+    while (at < limit) {
+      const memberSize = readVarint(buf, at + SCORE_BYTES);
+      const memberStart = at + SCORE_BYTES + varintSize(memberSize);
+      if (memberSize === size && hasSameBytes(buf, memberStart, member, start, size)) {
+        this.index = index;
+        this.entryStart = at;
+        this.memberStart = memberStart;
+        this.memberEnd = memberStart + memberSize;
         return true;
+      }
+      index++;
+      at = memberStart + memberSize;
     }
     return false;
   }
