@@ -1,11 +1,12 @@
 /**
  * A node's data directory: whose it is, and that one process at a time uses it.
  *
- *   identity.json   {"formatVersion": 1, "clusterId": 32 hex, "nodeId": 32 hex}; written once, at the first start
+ *   identity.json   {"formatVersion": 1, "clusterId": 32 hex or null, "nodeId": 32 hex}
  *   lock            the process that uses the directory: its pid and start time
  *   database/  binlog/  lost-writes/  retired-<node id>/
  *
- * Invariants: identity.json is there, durably, before anything else is; it never changes. The identity is set aside
+ * Invariants: identity.json is there, durably, before anything else is; it changes once, when the node joins its
+ * cluster: the node id is made before the first manager is asked, so that a crash then leaves no second id. The identity is set aside
  * last when a retired id returns, so that a crash in between is found and finished.
  * Refuses, with an OperatingError that says what to do: another cluster's directory, another node's, a newer format,
  * a damaged identity, data without an identity, a directory that cannot be written, one that is in use.
@@ -35,13 +36,14 @@ const LOCK = "lock";
 const OWNED = ["database", "binlog", "lost-writes", "topology.json"];
 
 export interface DataIdentity {
-  readonly cluster: ClusterId;
+  /** Undefined until the node has joined one (`join`). */
+  readonly cluster: ClusterId | undefined;
   readonly node: NodeId;
 }
 
 export interface DataDirectoryOptions {
   readonly path: string;
-  /** The cluster that the node is to join; undefined: the one that the directory names. */
+  /** The cluster that the node is to join; undefined: the one that the directory names, or one that is asked for later. */
   readonly cluster: ClusterId | undefined;
   /** Where the node's id is known from elsewhere, it must be the directory's. */
   readonly node?: NodeId;
@@ -49,14 +51,14 @@ export interface DataDirectoryOptions {
 
 export class DataDirectory {
   readonly path: string;
-  readonly identity: DataIdentity;
+  #identity: DataIdentity;
   /** Whether this is the first start on it. */
   readonly isNew: boolean;
   #isHeld = true;
 
   private constructor(path: string, identity: DataIdentity, isNew: boolean) {
     this.path = path;
-    this.identity = identity;
+    this.#identity = identity;
     this.isNew = isNew;
   }
 
@@ -69,13 +71,28 @@ export class DataDirectory {
       const known = readIdentity(path);
       if (known !== undefined) {
         checkIdentity(path, known, options);
-        return new DataDirectory(path, known, false);
+        const directory = new DataDirectory(path, known, false);
+        if (options.cluster !== undefined) directory.join(options.cluster);
+        return directory;
       }
       return new DataDirectory(path, createIdentity(path, options), true);
     } catch (error) {
       unlinkSync(join(path, LOCK));
       throw error;
     }
+  }
+
+  get identity(): DataIdentity {
+    return this.#identity;
+  }
+
+  /** Binds the directory to a cluster, durably and for ever. Again with the same one: nothing happens. */
+  join(cluster: ClusterId): void {
+    const known = this.#identity;
+    checkIdentity(this.path, known, { path: this.path, cluster });
+    if (known.cluster === cluster) return;
+    this.#identity = { cluster, node: known.node };
+    writeIdentity(this.path, this.#identity);
   }
 
   get databasePath(): string {
@@ -154,9 +171,9 @@ function readIdentity(path: string): DataIdentity | undefined {
       { data: { path, version } },
     );
   }
-  const cluster = parseClusterId(String(fields?.clusterId));
+  const cluster = fields?.clusterId === null ? undefined : parseClusterId(String(fields?.clusterId));
   const node = parseNodeId(String(fields?.nodeId));
-  if (version !== FORMAT_VERSION || cluster === undefined || node === undefined) {
+  if (version !== FORMAT_VERSION || (cluster === undefined && fields?.clusterId !== null) || node === undefined) {
     throw new OperatingError(
       "DataDirectoryDamaged",
       `${file} is damaged; restore it, or give this node an empty directory`,
@@ -178,7 +195,7 @@ function parseFields(text: string): Record<string, unknown> | undefined {
 }
 
 function checkIdentity(path: string, known: DataIdentity, options: DataDirectoryOptions): void {
-  if (options.cluster !== undefined && options.cluster !== known.cluster) {
+  if (known.cluster !== undefined && options.cluster !== undefined && options.cluster !== known.cluster) {
     throw new OperatingError(
       "DataOfAnotherCluster",
       `data directory ${path} belongs to cluster ${known.cluster}, this node to ${options.cluster}; name the right directory, or an empty one`,
@@ -203,15 +220,14 @@ function createIdentity(path: string, options: DataDirectoryOptions): DataIdenti
       { data: { path } },
     );
   }
-  if (options.cluster === undefined) {
-    throw new OperatingError("ClusterUnknown", `data directory ${path} is empty, and no cluster to join was given`, {
-      data: { path },
-    });
-  }
   const identity = { cluster: options.cluster, node: options.node ?? (randomBytes(16).toString("hex") as NodeId) };
-  const fields = { formatVersion: FORMAT_VERSION, clusterId: identity.cluster, nodeId: identity.node };
-  writeDurably(path, IDENTITY, `${JSON.stringify(fields, undefined, 2)}\n`);
+  writeIdentity(path, identity);
   return identity;
+}
+
+function writeIdentity(path: string, { cluster, node }: DataIdentity): void {
+  const fields = { formatVersion: FORMAT_VERSION, clusterId: cluster ?? null, nodeId: node };
+  writeDurably(path, IDENTITY, `${JSON.stringify(fields, undefined, 2)}\n`);
 }
 
 function writeDurably(path: string, name: string, text: string): void {

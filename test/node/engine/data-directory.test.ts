@@ -47,8 +47,18 @@ test("a newer format, a damaged identity and data without one are refused", () =
   expect(() => DataDirectory.open({ path, cluster })).toThrow(coded("DataWithoutIdentity"));
 });
 
-test("an empty directory needs a cluster to join", () => {
-  expect(() => DataDirectory.open({ path: fresh(), cluster: undefined })).toThrow(coded("ClusterUnknown"));
+test("a node has its id before it joins a cluster, and joins one only", () => {
+  const path = fresh();
+  const first = DataDirectory.open({ path, cluster: undefined });
+  expect(first.identity.cluster).toBeUndefined();
+  first.release();
+  const second = DataDirectory.open({ path, cluster: undefined });
+  expect(second.identity).toEqual(first.identity);
+  second.join(cluster);
+  second.join(cluster);
+  expect(() => second.join("d".repeat(32) as ClusterId)).toThrow(coded("DataOfAnotherCluster"));
+  second.release();
+  expect(DataDirectory.open({ path, cluster: undefined }).identity.cluster).toBe(cluster);
 });
 
 test("what cannot be written is refused", () => {
