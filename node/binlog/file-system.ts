@@ -16,6 +16,7 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  statfsSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
@@ -45,6 +46,8 @@ export interface FileSystem {
   rename(from: string, to: string): void;
   /** Makes creations, removals and renames in a directory durable. */
   syncDirectory(directory: string): void;
+  /** Bytes that this process may still write to the directory's disk, and the disk's size. */
+  room(directory: string): { readonly availableBytes: number; readonly sizeBytes: number };
 }
 
 const OPEN_FLAGS = { create: "wx+", write: "r+", read: "r" } as const;
@@ -114,6 +117,11 @@ export class NodeFileSystem implements FileSystem {
 
   rename(from: string, to: string): void {
     renameSync(from, to);
+  }
+
+  room(directory: string): { readonly availableBytes: number; readonly sizeBytes: number } {
+    const { bavail, blocks, bsize } = statfsSync(directory);
+    return { availableBytes: bavail * bsize, sizeBytes: blocks * bsize };
   }
 
   syncDirectory(directory: string): void {

@@ -99,6 +99,11 @@ export class LogWriter {
     return this.#touched;
   }
 
+  /** Whether something waits for the end of the turn. */
+  get hasUnwritten(): boolean {
+    return this.#turnRecordCount > 0;
+  }
+
   /** The index of the slot's last entry that is in the file. */
   writtenIndex(log: SlotLog): number {
     return log.turn === this.#turn ? log.savedIndex : log.index;

@@ -17,6 +17,8 @@ export class Shards implements Executors {
   #listenerCount = 0;
   /** Turns that could not be logged. */
   failedTurnCount = 0;
+  /** Called when the log found the disk full. */
+  onLogFull: () => void = () => undefined;
   #isEndRequested = false;
   /** Of a turn that ended without its clients: what they are told. */
   #carriedError: string | undefined;
@@ -48,6 +50,8 @@ export class Shards implements Executors {
   }
 
   remove(shard: SlotShard): void {
+    this.#listenerCount -= shard.writtenListeners.size;
+    shard.writtenListeners.clear();
     const slots = this.#tables.get(shard.table);
     if (slots?.[shard.slot] === shard) slots[shard.slot] = undefined;
   }
@@ -90,6 +94,7 @@ export class Shards implements Executors {
     } catch (thrown) {
       if (!(thrown instanceof OperatingError)) throw thrown;
       this.failedTurnCount++;
+      if (thrown.code === "BinlogFull") this.onLogFull();
       for (const { table, slot } of log.writer.touched) this.find(table, slot)?.undoTurn();
       log.writer.forgetTurn();
       return `MISCONF Errors writing to the log: ${messageOf(thrown.cause ?? thrown)}`;

@@ -57,6 +57,7 @@ export class SlotReplica implements ReplicaLog {
   readonly #durable: DurableIndex;
   readonly #scratch = { header: new EntryHeader(), argv: new Argv() };
   #term = 0;
+  #isListening = false;
 
   constructor(shard: SlotShard, deps: SlotReplicaDeps) {
     this.shard = shard;
@@ -120,6 +121,7 @@ export class SlotReplica implements ReplicaLog {
     assert(term >= this.term, "a replica follows in a term at least as high as any it has seen");
     this.#term = term;
     if (this.shard.role !== "follower") this.shard.setRole("follower");
+    this.#listen();
   }
 
   async promise(term: number, vote: ReplicaId): Promise<void> {
@@ -208,6 +210,7 @@ export class SlotReplica implements ReplicaLog {
   }
 
   onWritten(listener: () => void): () => void {
+    this.#listen();
     return this.#deps.shards.onWritten(this.shard, listener);
   }
 
@@ -229,8 +232,16 @@ export class SlotReplica implements ReplicaLog {
     return this.#deps.copies.digest(this.shard);
   }
 
-  /** Called after each turn that wrote entries of this slot: a follower executes what it has taken. */
-  afterWrite(): void {
+  /** From the first time that someone replicates this slot on. */
+  #listen(): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    this.#durable.written(this.#deps.node.log.syncer.written, this.last.index);
+    this.#deps.shards.onWritten(this.shard, () => this.#afterWrite());
+  }
+
+  /** After each turn that wrote entries of this slot: a follower executes what it has taken. */
+  #afterWrite(): void {
     this.#durable.written(this.#deps.node.log.syncer.written, this.shard.log.index);
     if (this.shard.role === "follower") this.shard.replayRest().catch(this.#deps.node.deps.fatal);
   }

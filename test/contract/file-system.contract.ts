@@ -53,6 +53,14 @@ export function describeFileSystem(name: string, open: () => { files: FileSystem
       expect(files.list(directory)).toEqual(["c", "d"]);
     });
 
+    test("knows how much room there is", () => {
+      const { files, directory } = open();
+      files.makeDirectory(directory);
+      const { availableBytes, sizeBytes } = files.room(directory);
+      expect(availableBytes).toBeGreaterThan(0);
+      expect(sizeBytes).toBeGreaterThanOrEqual(availableBytes);
+    });
+
     test("says by code what is wrong", () => {
       const { files, directory } = open();
       expect(() => files.list(directory)).toThrow(expect.objectContaining({ code: "ENOENT" }));

@@ -79,6 +79,11 @@ export class MemoryFileSystem implements FileSystem {
     for (const path of this.#removed.keys()) if (path.startsWith(`${directory}/`)) this.#removed.delete(path);
   }
 
+  room(): { readonly availableBytes: number; readonly sizeBytes: number } {
+    const availableBytes = Math.min(this.freeBytes, 1e12);
+    return { availableBytes, sizeBytes: 1e12 };
+  }
+
   /** The machine loses its power: of each file a part of what was not synced is gone, chosen by `seed`. */
   losePower(seed: number): void {
     const prng = new Prng(seed);

@@ -107,7 +107,7 @@ export class TestShards {
     const shard = new SlotShard(this.node, log, { data, state: data.state });
     this.shards.add(shard);
     const copies = { open: refuse, install: refuse, digest: refuse };
-    const replica = new SlotReplica(shard, {
+    return new SlotReplica(shard, {
       node: this.node,
       shards: this.shards,
       copies,
@@ -115,8 +115,6 @@ export class TestShards {
       lostWritesDirectory: "/data/lost-writes",
       onLostWrites: () => undefined,
     });
-    replica.onWritten(() => replica.afterWrite());
-    return replica;
   }
 }
 
