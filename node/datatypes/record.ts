@@ -7,7 +7,8 @@
  *    over it or its deletion gives its trees to the collector.
  * 2. An object serves one lookup at a time and is meant to be kept and reused; a command that needs several keys at
  *    once has several. The payload is valid until the transaction ends or the record is written, and then the new one.
- * 3. Nothing that was handed to the transaction is changed later: heads are constants or fresh.
+ * 3. Between lookups an object may keep a small buffer alive, never one of a huge command.
+ * 4. Nothing that was handed to the transaction is changed later: heads are constants or fresh.
  */
 
 import type { Argv } from "../base/argv.ts";
@@ -34,6 +35,8 @@ const TYPE_MASK = 0x0f;
 const PLAIN_HEADS = Array.from({ length: 0x30 }, (_, kind) => Buffer.from([kind]));
 
 const scratch = new Scratch();
+/** An input buffer that is larger is not kept alive by a record that waits for its next lookup: its bytes are copied. */
+const MAX_KEPT_BYTES = 1024 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 
 export class LiveRecord {
@@ -72,10 +75,11 @@ export class LiveRecord {
   /** Looks up the key `buf[start, end)`; answers `exists`. The key's bytes must stay until the transaction ends. */
   find(tx: Transaction, buf: Buffer, start: number, end: number): boolean {
     const key = this.key;
-    key.buf = buf;
-    key.start = start;
-    key.end = end;
-    this.#isStored = tx.readRecord(buf, start, end, this.#view);
+    const isLarge = buf.length > MAX_KEPT_BYTES;
+    key.buf = isLarge ? Buffer.from(buf.subarray(start, end)) : buf;
+    key.start = isLarge ? 0 : start;
+    key.end = isLarge ? end - start : end;
+    this.#isStored = tx.readRecord(key.buf, key.start, key.end, this.#view);
     return this.#read(tx);
   }
 
@@ -124,6 +128,10 @@ export class LiveRecord {
   write(tx: Transaction, kind: number, body: Buffer, start: number, end: number): void {
     if (!this.exists) this.discardTrees(tx);
     const head = this.expireAtMs === 0 ? (PLAIN_HEADS[kind] as Buffer) : makeExpiringHead(kind, this.expireAtMs);
+    if (body.length > MAX_KEPT_BYTES) {
+      this.write(tx, kind, Buffer.from(body.subarray(start, end)), 0, end - start);
+      return;
+    }
     tx.writeRecord(this.key, head, body, start, end);
     this.exists = true;
     this.#isStored = true;

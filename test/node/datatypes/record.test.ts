@@ -147,3 +147,13 @@ test("a scanned value is read without a lookup", () => {
   expect(record.read(tx, view)).toBe(true);
   expect(payload()).toBe("abc");
 });
+
+test("the buffer of a huge command is not kept", () => {
+  const huge = Buffer.alloc(4 * 1024 * 1024, "k");
+  tx.runToEnd(() => {
+    record.find(tx, huge, 7, 8);
+    record.write(tx, RECORD_STRING, huge, 0, 3);
+    expect(record.key.buf.length + record.buf.length).toBe(4);
+  });
+  expect(tx.records.get("k")?.toString("latin1")).toBe("\x01kkk");
+});
