@@ -255,6 +255,14 @@ export const restartSafetyReplySchema = z.object({
 });
 export type RestartSafetyReply = z.infer<typeof restartSafetyReplySchema>;
 
+/** An imperative step: done only while the cluster is at the epoch that the caller decided on. */
+export const nodeStepRequestSchema = z.object({ expectedEpoch: countSchema });
+
+export const moveSlotRequestSchema = z.object({ expectedEpoch: countSchema, from: nodeIdSchema, to: nodeIdSchema });
+
+/** `to` absent: the follower that has most. */
+export const failoverRequestSchema = z.object({ expectedEpoch: countSchema, to: nodeIdSchema.optional() });
+
 export const errorReplySchema = z.object({
   error: z.object({ code: z.string(), message: z.string(), path: z.string().optional() }),
 });

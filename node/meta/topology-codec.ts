@@ -135,9 +135,13 @@ export function decodeSlots(text: string, path: string): Decoded<readonly SlotAs
   }
 }
 
-/** Whether the parts of a topology agree with one another. */
-export function checkTopology(topology: Topology): Decoded<Topology> {
+/**
+ * Whether the parts of a topology agree with one another.
+ * @param tables the assignments that must be checked; all when absent.
+ */
+export function checkTopology(topology: Topology, tables?: ReadonlySet<TableId>): Decoded<Topology> {
   for (const [table, slots] of topology.assignments) {
+    if (tables !== undefined && !tables.has(table)) continue;
     const path = `assignments.${table}`;
     const wanted = topology.tables.get(table)?.slots;
     if (wanted === undefined) return { ok: false, path, message: "is of a table that is not there" };

@@ -150,7 +150,7 @@ export function applyDelta(from: Topology, data: unknown): Decoded<Topology> {
     if (!slots.ok) return slots;
     assignments.set(table, slots.value);
   }
-  return checkTopology({
+  const topology: Topology = {
     clusterId: from.clusterId,
     epoch: delta.epoch,
     nodes,
@@ -159,7 +159,11 @@ export function applyDelta(from: Topology, data: unknown): Decoded<Topology> {
     adminPasswordHashes: delta.adminPasswordHashes ?? from.adminPasswordHashes,
     featureLevel: delta.featureLevel ?? from.featureLevel,
     managers: delta.managers ?? from.managers,
-  });
+  };
+  // A large cluster changes in a few slots at a time; what was right before stays so unless nodes went.
+  if (delta.removedNodes !== undefined) return checkTopology(topology);
+  const changed = [...Object.keys(delta.assignments ?? {}).map(Number), ...(delta.tables ?? []).map(({ id }) => id)];
+  return checkTopology(topology, new Set(changed as TableId[]));
 }
 
 function applyChange(

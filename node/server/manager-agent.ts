@@ -306,7 +306,8 @@ export class ManagerAgent implements Service, TopologySource {
     this.#heartbeatMs = reply.heartbeatMs;
     this.#wantsFull = true;
     this.#link.learn(reply.managers, reply.leaderUrl);
-    this.#confirmedEpoch = reply.epoch;
+    // Registering again (a manager without memory of this start) takes nothing back: what was led is led in the same term.
+    this.#confirmedEpoch ??= reply.epoch;
     this.#deps.logger.info({ epoch: reply.epoch, cluster: reply.clusterId }, "registered");
     if (this.isConfirmed) this.#notify();
   }

@@ -5,6 +5,7 @@
  * expected (its metadata are lost; only `pika recover` may make them again).
  */
 
+import { hostname } from "node:os";
 import type { Clock } from "../../node/base/clock.ts";
 import { messageOf, OperatingError } from "../../node/base/errors.ts";
 import type { Service } from "../../node/base/lifecycle.ts";
@@ -25,7 +26,7 @@ export interface ManagerOptions {
   readonly host: string;
   /** 9230 by convention; 0: any free port. */
   readonly port: number;
-  /** What others call it by, as `http://demo-manager-0.demo-manager:9230`; absent: host and port. */
+  /** What others call it by, as `http://demo-manager-0.demo-manager:9230`; absent: host (or this machine's name) and port. */
   readonly announceUrl?: string;
   /** Prefix of the metadata, `/pika/<namespace>/<name>`. */
   readonly prefix: string;
@@ -111,7 +112,7 @@ export class Manager implements Service {
   async start(): Promise<void> {
     await this.#checkCluster();
     await this.#server.start();
-    this.#url = this.#options.announceUrl ?? `http://${this.#options.host}:${this.#server.port}`;
+    this.#url = this.#options.announceUrl ?? `http://${reachableHost(this.#options.host)}:${this.#server.port}`;
     this.#election = new Election(
       { self: { id: this.#id, url: this.url }, leaseTtlMs: this.#options.leaseTtlMs ?? DEFAULT_LEASE_TTL_MS },
       {
@@ -232,6 +233,12 @@ export class Manager implements Service {
 
 function isFatal(error: OperatingError): boolean {
   return ["WrongCluster", "MetadataLost", "BadRecord", "BadAssignment"].includes(error.code);
+}
+
+/** What others can dial: a wildcard address is no name, and an IPv6 address has brackets in a URL. */
+function reachableHost(host: string): string {
+  if (host === "0.0.0.0" || host === "::" || host === "") return hostname();
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 /** A manager that has not started. */

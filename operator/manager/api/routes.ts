@@ -8,10 +8,13 @@ import { decodeWith } from "../../../node/meta/decode.ts";
 import {
   clusterReplySchema,
   deleteTableRequestSchema,
+  failoverRequestSchema,
   heartbeatReplySchema,
   heartbeatRequestSchema,
   MAX_POLL_MS,
+  moveSlotRequestSchema,
   nodeReplySchema,
+  nodeStepRequestSchema,
   putClusterRequestSchema,
   putTableRequestSchema,
   registerReplySchema,
@@ -84,18 +87,22 @@ function route<Q = undefined, B = undefined>(spec: RouteSpec<Q, B>): Route {
   };
 }
 
-function notBuilt(method: Route["method"], path: string, what: string): Route {
+const changedReply = z.object({ clusterId: clusterIdSchema, epoch: countSchema });
+
+/** A step whose shape is settled and which is not built. */
+function notBuilt(path: string, what: string, body: z.ZodType): Route {
   const reason = `${what} is not built yet; it comes with a later release`;
-  return route({
-    method,
+  return {
+    method: "POST",
     path,
     summary: `Not built yet: ${what}.`,
-    reply: z.object({}),
+    query: undefined,
+    body,
+    reply: changedReply,
     run: () => fault("NotBuilt", reason),
-  });
+  };
 }
 
-const changedReply = z.object({ clusterId: clusterIdSchema, epoch: countSchema });
 const topologyQuery = z.object({
   from: z.coerce.number().int().min(0),
   waitMs: z.coerce.number().int().min(0).max(MAX_POLL_MS).default(0),
@@ -199,10 +206,10 @@ export const ROUTES: readonly Route[] = [
     reply: changedReply,
     run: ({ session, params }, _query, body) => session.deleteTable(params.name ?? "", body),
   }),
-  notBuilt("POST", "/v1/nodes/{node}/drain", "draining a node"),
-  notBuilt("POST", "/v1/nodes/{node}/retire", "retiring a node by hand"),
-  notBuilt("POST", "/v1/tables/{name}/slots/{slot}/move", "moving a slot"),
-  notBuilt("POST", "/v1/tables/{name}/slots/{slot}/failover", "handing a slot's leadership over"),
+  notBuilt("/v1/nodes/{node}/drain", "draining a node", nodeStepRequestSchema),
+  notBuilt("/v1/nodes/{node}/retire", "retiring a node by hand", nodeStepRequestSchema),
+  notBuilt("/v1/tables/{name}/slots/{slot}/move", "moving a slot", moveSlotRequestSchema),
+  notBuilt("/v1/tables/{name}/slots/{slot}/failover", "handing a slot's leadership over", failoverRequestSchema),
 ];
 
 async function answerTopology(call: Call, query: z.infer<typeof topologyQuery>): Promise<ApiReply> {

@@ -126,10 +126,10 @@ describe("bodies that break the schema", () => {
     ["GET", "/v2/status", undefined, 404],
     ["GET", "/v1/nodes/%ff", undefined, 404],
     ["PATCH", "/v1/status", undefined, 405],
-    ["POST", "/v1/nodes/x/drain", undefined, 501],
-    ["POST", "/v1/nodes/x/retire", undefined, 501],
-    ["POST", "/v1/tables/t/slots/1/move", undefined, 501],
-    ["POST", "/v1/tables/t/slots/1/failover", undefined, 501],
+    ["POST", "/v1/nodes/x/drain", {}, 501],
+    ["POST", "/v1/nodes/x/retire", {}, 501],
+    ["POST", "/v1/tables/t/slots/1/move", {}, 501],
+    ["POST", "/v1/tables/t/slots/1/failover", {}, 501],
   ])("%s %s is answered by its status", async (method, path, body, status) => {
     const answer = await call(method, path, body);
     expect([answer.status, typeof answer.body.error?.message]).toEqual([status, "string"]);
