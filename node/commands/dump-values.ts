@@ -7,12 +7,13 @@ import type { Argv } from "../base/argv.ts";
 import type { Collection } from "../datatypes/collection.ts";
 import type { DumpReader, DumpWriter } from "../datatypes/dump-format.ts";
 import { Hash } from "../datatypes/hash.ts";
+import { List } from "../datatypes/list.ts";
 import { LiveRecord } from "../datatypes/record.ts";
 import { RedisSet } from "../datatypes/set.ts";
 import { stringSize, visitString, writeString } from "../datatypes/string.ts";
 import { Zset } from "../datatypes/zset.ts";
 import { readScore, SCORE_BYTES, writeScore } from "../datatypes/zset-score.ts";
-import { RECORD_HASH, RECORD_SET, RECORD_STRING, RECORD_ZSET } from "../engine/record-format.ts";
+import { RECORD_HASH, RECORD_LIST, RECORD_SET, RECORD_STRING, RECORD_ZSET } from "../engine/record-format.ts";
 import type { Transaction } from "../engine/transaction.ts";
 
 /** One type's part in DUMP and RESTORE. */
@@ -52,11 +53,18 @@ const stringDump: ValueDump = {
 
 /** How a type of collection writes the element that it stands on, and takes one. */
 interface ElementDump<C extends Collection> {
-  readonly collection: C & { seek(index: number): void; next(): boolean };
+  readonly collection: C;
+  /** Stands on each element in turn and calls `visit`. */
+  readonly walk: (collection: C, visit: () => void) => void;
   readonly write: (collection: C, writer: DumpWriter) => void;
   /** Goes over one element; false where it is none. */
   readonly skip: (reader: DumpReader) => boolean;
   readonly add: (collection: C, reader: DumpReader) => void;
+}
+
+function walkSeekable(collection: { seek(index: number): void; next(): boolean }, visit: () => void): void {
+  collection.seek(0);
+  while (collection.next()) visit();
 }
 
 function makeCollectionDump<C extends Collection>(elements: ElementDump<C>): ValueDump {
@@ -65,8 +73,7 @@ function makeCollectionDump<C extends Collection>(elements: ElementDump<C>): Val
     dump(tx, argv, writer) {
       collection.open(tx, argv, KEY_INDEX);
       writer.count(collection.count());
-      collection.seek(0);
-      while (collection.next()) elements.write(collection, writer);
+      elements.walk(collection, () => elements.write(collection, writer));
     },
     isValid(reader) {
       const count = reader.takeCount();
@@ -83,8 +90,25 @@ function makeCollectionDump<C extends Collection>(elements: ElementDump<C>): Val
   };
 }
 
+const listDump = makeCollectionDump<List>({
+  collection: new List(),
+  walk(list, visit) {
+    list.visitForward(0, () => {
+      visit();
+      return true;
+    });
+  },
+  write: ({ element }, writer) => writer.sized(element.buf, element.start, element.end),
+  skip: (reader) => reader.takeSized(),
+  add(list, reader) {
+    reader.takeSized();
+    list.insert(list.count(), reader.buf, reader.start, reader.end);
+  },
+});
+
 const hashDump = makeCollectionDump<Hash>({
   collection: new Hash(),
+  walk: walkSeekable,
   write({ element, value }, writer) {
     writer.sized(element.buf, element.start, element.end);
     writer.sized(value.buf, value.start, value.end);
@@ -100,6 +124,7 @@ const hashDump = makeCollectionDump<Hash>({
 
 const setDump = makeCollectionDump<RedisSet>({
   collection: new RedisSet(),
+  walk: walkSeekable,
   write: ({ element }, writer) => writer.sized(element.buf, element.start, element.end),
   skip: (reader) => reader.takeSized(),
   add(set, reader) {
@@ -110,6 +135,7 @@ const setDump = makeCollectionDump<RedisSet>({
 
 const zsetDump = makeCollectionDump<Zset>({
   collection: new Zset(),
+  walk: walkSeekable,
   write(zset, writer) {
     writeScore(scoreBytes, 0, zset.score);
     writer.bytes(scoreBytes, 0, SCORE_BYTES);
@@ -129,6 +155,7 @@ const zsetDump = makeCollectionDump<Zset>({
 
 const DUMPS: Readonly<Record<number, ValueDump>> = {
   [RECORD_STRING]: stringDump,
+  [RECORD_LIST]: listDump,
   [RECORD_HASH]: hashDump,
   [RECORD_SET]: setDump,
   [RECORD_ZSET]: zsetDump,

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { hashCommands } from "../../../node/commands/hashes.ts";
 import { keyCommands } from "../../../node/commands/keys.ts";
+import { listCommands } from "../../../node/commands/lists.ts";
 import { setCommands } from "../../../node/commands/sets.ts";
 import { sortedSetCommands } from "../../../node/commands/sorted-sets.ts";
 import { stringCommands } from "../../../node/commands/strings.ts";
@@ -10,7 +11,14 @@ import { CommandRunner } from "../../support/run-command.ts";
 let run: CommandRunner;
 
 beforeEach(() => {
-  run = new CommandRunner([...stringCommands, ...keyCommands, ...hashCommands, ...setCommands, ...sortedSetCommands]);
+  run = new CommandRunner([
+    ...stringCommands,
+    ...keyCommands,
+    ...hashCommands,
+    ...listCommands,
+    ...setCommands,
+    ...sortedSetCommands,
+  ]);
 });
 
 /** A payload with a right checksum, whatever the value. */
@@ -44,17 +52,21 @@ test("collections come back as they were, small and large", () => {
     const names = Array.from({ length: count }, (_, i) => `n${i}`);
     run.call("HSET", "hash", ...names.flatMap((name, i) => [name, i]));
     run.call("SADD", "set", ...names);
+    run.call("RPUSH", "list", ...names);
     run.call("ZADD", "zset", ...names.flatMap((name, i) => [i / 4 - 10, name]));
-    const seen = ["HGETALL hash", "SMEMBERS set", "ZRANGE zset 0 -1 WITHSCORES"].map((line) => line.split(" "));
+    const seen = ["HGETALL hash", "SMEMBERS set", "ZRANGE zset 0 -1 WITHSCORES", "LRANGE list 0 -1"].map((line) =>
+      line.split(" "),
+    );
     const before = seen.map(([name, ...args]) => (run.call(String(name), ...args) as string[]).toSorted());
-    const payloads = ["hash", "set", "zset"].map((key) => [key, dump(key)] as const);
+    const payloads = ["hash", "set", "zset", "list"].map((key) => [key, dump(key)] as const);
     run.call("FLUSHDB");
     for (const [key, payload] of payloads) expect(run.call("RESTORE", key, 5000, payload)).toBe("OK");
     const after = seen.map(([name, ...args]) => (run.call(String(name), ...args) as string[]).toSorted());
     expect(after).toEqual(before);
+    expect(run.call("LRANGE", "list", 0, -1)).toEqual(names);
     expect(["hash", "set", "zset"].map((key) => run.call("PTTL", key))).toEqual([5000, 5000, 5000]);
     for (const [key, payload] of payloads) run.call("RESTORE", key, 0, payload, "REPLACE");
-    run.call("DEL", "hash", "set", "zset");
+    run.call("DEL", "hash", "set", "zset", "list");
     expect(run.tx.pages.size).toBe(0);
   }
 });
@@ -66,6 +78,8 @@ test("a value that is not what its type says is refused and changes nothing", ()
     pack(3, 0),
     pack(3, 1, 1, 65),
     pack(3, 1, 1, 65, 2, 66),
+    pack(2, 0),
+    pack(2, 2, 1, 65),
     pack(4, 2, 1, 65),
     pack(4, 1, 1, 65, 0),
     pack(4, 200, 200, 200),
