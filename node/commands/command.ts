@@ -91,13 +91,17 @@ export interface DataCommand extends CommandBase {
   readonly replyTimeout?: (reply: ReplyWriter) => void;
 }
 
+/** Writes a reply that could not be given at once. */
+export type LaterReply = (reply: ReplyWriter) => void;
+
 /**
  * A command of the connection or the node. `Session` is the port that server/ implements
- * (commands/session.ts); it may answer later, in order, by a promise.
+ * (commands/session.ts). It writes its reply, or gives a promise of what writes it: the connection waits for it,
+ * and `reply` must then not be touched. The promise must not reject.
  */
 export interface SessionCommand<Session = unknown> extends CommandBase {
   readonly scope: "session";
-  readonly execute: (session: Session, argv: Argv, reply: ReplyWriter) => void | Promise<void>;
+  readonly execute: (session: Session, argv: Argv, reply: ReplyWriter) => void | Promise<LaterReply>;
 }
 
 export type Command<Session = unknown> = DataCommand | SessionCommand<Session>;

@@ -1,0 +1,223 @@
+/**
+ * Answers commands that peers forward, on the slots that this node leads, through the same executors as its own
+ * clients' commands. Replies leave after the turn's append, as those of clients do.
+ * What this node does not lead is refused with the epoch of its topology: nothing was executed then.
+ */
+
+import type { Argv } from "../base/argv.ts";
+import type { DataCommand } from "../commands/command.ts";
+import type { CommandRegistry } from "../commands/registry.ts";
+import type { Session } from "../commands/session.ts";
+import type { ReplyWriter } from "../resp/reply.ts";
+import type {
+  ForwardHandler,
+  ForwardRequest,
+  ForwardResponder,
+  PendingForward,
+  WatchRequest,
+} from "../router/forwarding.ts";
+import type { SlotExecutor } from "../shard/executor.ts";
+import type { BlockedOwner } from "./blocking.ts";
+import { keyPositions } from "./command-plan.ts";
+import { errorReply } from "./refusals.ts";
+import type { SlotRunnerDeps } from "./slot-runner.ts";
+import type { SpreadRunner } from "./spread-runner.ts";
+import type { Tables } from "./tables.ts";
+import type { TurnParticipant } from "./turn.ts";
+import { LocalWatch } from "./watch.ts";
+
+/** Watches that peers may hold at once; beyond it WATCH of a forwarded slot fails. */
+const MAX_WATCHES = 100_000;
+
+export interface PeerRequestsDeps extends SlotRunnerDeps {
+  readonly registry: CommandRegistry<Session>;
+  readonly spread: SpreadRunner;
+  readonly tables: Tables;
+}
+
+/** A request of one slot whose commands are known and that this node leads. */
+interface SlotRequest {
+  readonly request: ForwardRequest;
+  readonly responder: ForwardResponder;
+  readonly executor: SlotExecutor;
+  readonly commands: readonly DataCommand[];
+}
+
+export class PeerRequests implements ForwardHandler {
+  readonly #deps: PeerRequestsDeps;
+  readonly #watches = new Map<number, LocalWatch>();
+  #lastWatchId = 0;
+
+  constructor(deps: PeerRequestsDeps) {
+    this.#deps = deps;
+  }
+
+  handle(request: ForwardRequest, responder: ForwardResponder): PendingForward | undefined {
+    const { registry, executors, routes } = this.#deps;
+    const commands: DataCommand[] = [];
+    for (const argv of request.commands) {
+      const command = registry.resolve(argv);
+      if (typeof command === "string" || command.scope !== "data") {
+        respond(responder, typeof command === "string" ? command : "ERR not a command over data");
+        return undefined;
+      }
+      commands.push(command);
+    }
+    const { slot } = request.scope;
+    if (slot === "leading") {
+      this.#runOnLed(request, responder, commands[0]);
+      return undefined;
+    }
+    const executor = executors.find(request.table, slot);
+    if (!executor?.isServing) {
+      responder.refuse(routes.epoch);
+      return undefined;
+    }
+    const what = { request, responder, executor, commands };
+    if (!request.isExec) return this.#runOne(what);
+    this.#runExec(what);
+    return undefined;
+  }
+
+  watch(request: WatchRequest): number | undefined {
+    const executor = this.#deps.executors.find(request.table, request.slot);
+    if (!executor?.isServing || this.#watches.size >= MAX_WATCHES) return undefined;
+    const watch = new LocalWatch(executor);
+    for (const key of request.keys) watch.add(Buffer.from(key));
+    const id = ++this.#lastWatchId;
+    this.#watches.set(id, watch);
+    return id;
+  }
+
+  unwatch(watchId: number): void {
+    this.#watches.delete(watchId);
+  }
+
+  #runOne(what: SlotRequest): PendingForward | undefined {
+    const { turn, blocking } = this.#deps;
+    const { request, responder, executor } = what;
+    const command = what.commands[0] as DataCommand;
+    const argv = request.commands[0] as Argv;
+    const { reply } = turn;
+    const start = reply.length;
+    reply.protocol = request.protocol;
+    const outcome = executor.execute(command, argv, reply);
+    if (outcome === "done") {
+      turn.join(new TurnAnswer(responder, start, reply.length));
+      if (blocking.hasTouched) blocking.serve();
+      return undefined;
+    }
+    reply.rewind(start);
+    if (outcome === "block") return this.#block(what, command, argv);
+    if (outcome === "refused") {
+      this.#refuse(executor, responder);
+      return undefined;
+    }
+    const owned = { ...what, request: { ...request, commands: [argv.own()] } };
+    return this.#runLoaded(owned);
+  }
+
+  /** Runs again what has to read records first. */
+  #runLoaded(what: SlotRequest): PendingForward {
+    let pending: PendingForward | undefined;
+    let isCancelled = false;
+    void what.executor.loaded().then(() => {
+      if (isCancelled) return;
+      if (!what.executor.isServing) this.#refuse(what.executor, what.responder);
+      else if (what.request.isExec) this.#runExec(what);
+      else pending = this.#runOne(what);
+    });
+    return {
+      cancel: () => {
+        isCancelled = true;
+        pending?.cancel();
+      },
+    };
+  }
+
+  #block(what: SlotRequest, command: DataCommand, argv: Argv): PendingForward | undefined {
+    const { responder, request, executor } = what;
+    const timeoutMs = command.timeoutMs?.(argv) ?? 0;
+    if (typeof timeoutMs === "string") {
+      respond(responder, timeoutMs);
+      return undefined;
+    }
+    const owned = argv.own();
+    const keys = (keyPositions(command, owned) ?? []).map((index) => Buffer.from(owned.view(index)));
+    const { protocol } = request;
+    const { turn, routes, blocking } = this.#deps;
+    const owner: BlockedOwner = {
+      onServed: (bytes) => {
+        void turn.ended().then((error) => {
+          const safe = error === undefined ? bytes : errorReply(error);
+          responder.reply(safe, 0, safe.length);
+        });
+      },
+      onReleased: (bytes) => responder.reply(bytes, 0, bytes.length),
+      onMoved: () => responder.refuse(routes.epoch),
+    };
+    return blocking.add({ executor, command, argv: owned, keys, protocol, timeoutMs }, owner);
+  }
+
+  #runExec(what: SlotRequest): void {
+    const { request, responder, executor, commands } = what;
+    const { turn, blocking } = this.#deps;
+    if (request.watchId !== undefined && this.#watches.get(request.watchId)?.isIntact() !== true) {
+      responder.breakWatch();
+      return;
+    }
+    const { reply } = turn;
+    const start = reply.length;
+    reply.protocol = request.protocol;
+    const batch = commands.map((command, i) => ({ command, argv: request.commands[i] as Argv }));
+    const outcome = batch.length === 0 ? "done" : executor.executeAll(batch, reply);
+    if (outcome === "done") {
+      turn.join(new TurnAnswer(responder, start, reply.length));
+      if (blocking.hasTouched) blocking.serve();
+      return;
+    }
+    reply.rewind(start);
+    if (outcome === "refused") this.#refuse(executor, responder);
+    else this.#runLoaded({ ...what, request: { ...request, commands: request.commands.map((argv) => argv.own()) } });
+  }
+
+  #runOnLed(request: ForwardRequest, responder: ForwardResponder, command: DataCommand | undefined): void {
+    const table = this.#deps.tables.get(request.table);
+    const argv = request.commands[0];
+    if (table === undefined || command === undefined || argv === undefined) {
+      responder.refuse(this.#deps.routes.epoch);
+      return;
+    }
+    const what = { table, command, argv: argv.own(), protocol: request.protocol };
+    void this.#deps.spread.runOnLed(what).then((bytes) => responder.reply(bytes, 0, bytes.length));
+  }
+
+  #refuse(executor: SlotExecutor, responder: ForwardResponder): void {
+    const { refusal } = executor;
+    if (refusal?.reason === "limit") respond(responder, refusal.error.replace(/^-/, ""));
+    else responder.refuse(this.#deps.routes.epoch);
+  }
+}
+
+function respond(responder: ForwardResponder, error: string): void {
+  const bytes = errorReply(error);
+  responder.reply(bytes, 0, bytes.length);
+}
+
+/** The reply to one forwarded command in the turn's buffer. */
+class TurnAnswer implements TurnParticipant {
+  readonly #responder: ForwardResponder;
+  readonly #start: number;
+  readonly #end: number;
+
+  constructor(responder: ForwardResponder, start: number, end: number) {
+    this.#responder = responder;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  onTurnEnd(reply: ReplyWriter, error: string | undefined): void {
+    if (error === undefined) this.#responder.reply(reply.buf, this.#start, this.#end);
+    else respond(this.#responder, error);
+  }
+}

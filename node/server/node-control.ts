@@ -1,0 +1,54 @@
+/**
+ * What the commands INFO, DEBUG, SHUTDOWN, WAIT and their like can do, for one connection.
+ */
+
+import { Argv } from "../base/argv.ts";
+import type { Clock } from "../base/clock.ts";
+import { delay } from "../base/clock.ts";
+import type { DataCommand } from "../commands/command.ts";
+import type { NodeControl } from "../commands/session.ts";
+import { headerNumber, isErrorReply } from "../resp/reply-scan.ts";
+import type { CommandPlan } from "./command-plan.ts";
+import type { InfoText } from "./info.ts";
+import type { ClientSession } from "./session.ts";
+import type { SpreadRunner } from "./spread-runner.ts";
+import type { Statistics } from "./statistics.ts";
+
+export interface NodeControlDeps {
+  readonly clock: Clock;
+  readonly info: InfoText;
+  readonly node: Pick<NodeControl, "setActiveExpiry" | "lastSaveSeconds" | "waitReplicas"> & {
+    readonly onShutdown: () => void;
+  };
+  readonly spread: SpreadRunner;
+  readonly statistics: Statistics;
+  readonly plans: () => Iterable<CommandPlan>;
+  /** DBSIZE. */
+  readonly countCommand: DataCommand;
+}
+
+export function createNodeControl(session: ClientSession, deps: NodeControlDeps): NodeControl {
+  const { clock, info, node, statistics } = deps;
+  return {
+    info: (sections) => info.write(sections, () => countKeys(session, deps)),
+    resetStatistics: () => {
+      statistics.reset();
+      for (const plan of deps.plans()) plan.resetStatistics();
+    },
+    shutdown: () => node.onShutdown(),
+    setActiveExpiry: (isOn) => node.setActiveExpiry(isOn),
+    sleep: (durationMs) => delay(clock, durationMs),
+    waitReplicas: (count, timeoutMs) => node.waitReplicas(count, timeoutMs),
+    now: () => ({ ms: clock.wallMs(), micros: Math.floor((clock.monotonicMs() % 1) * 1000) }),
+    lastSaveSeconds: () => node.lastSaveSeconds(),
+  };
+}
+
+/** Records of the connection's table in the whole cluster; 0 where a leader does not answer. */
+async function countKeys(session: ClientSession, deps: NodeControlDeps): Promise<number> {
+  const { table } = session.access;
+  if (!session.access.isAuthenticated || !table.exists) return 0;
+  const what = { table, command: deps.countCommand, argv: Argv.of("DBSIZE"), protocol: 2 as const };
+  const reply = await deps.spread.run(what);
+  return isErrorReply(reply) ? 0 : headerNumber(reply, 0);
+}

@@ -1,0 +1,142 @@
+/**
+ * MULTI, WATCH and what was queued, of one connection. Running it is the ExecRunner's.
+ * Invariants: all keys of a transaction and of its watches lie in one slot, else CROSSSLOT; after a command that
+ * could not be queued EXEC answers EXECABORT; EXEC and DISCARD end the watches too.
+ */
+
+import type { Argv } from "../base/argv.ts";
+import type { LaterReply } from "../commands/command.ts";
+import type { SessionTransaction } from "../commands/session.ts";
+import { ERRORS } from "../resp/error-texts.ts";
+import type { ReplyWriter } from "../resp/reply.ts";
+import { type CommandPlan, NO_KEYS, SEVERAL_SLOTS, UNCLEAR_KEYS } from "./command-plan.ts";
+import type { TableView } from "./tables.ts";
+import { WatchSet } from "./watch.ts";
+
+/** What a transaction may hold: a client that queues more is refused, as it would fill the node's memory. */
+const QUEUED_BYTES = 256 * 1024 * 1024;
+/** Counted for each queued command beside its arguments. */
+const COMMAND_BYTES = 128;
+
+export interface QueuedCommand {
+  readonly plan: CommandPlan;
+  /** Owns its memory. */
+  readonly argv: Argv;
+}
+
+/** What EXEC runs: a transaction that is closed already. */
+export interface ClosedTransaction {
+  readonly table: TableView;
+  /** -1 where no command has a key. */
+  readonly slot: number;
+  readonly commands: readonly QueuedCommand[];
+  readonly watches: WatchSet;
+}
+
+/** Runs transactions and makes watches; implemented by ExecRunner, bound to a connection. */
+export interface TransactionRunner {
+  run(transaction: ClosedTransaction, reply: ReplyWriter): void | Promise<LaterReply>;
+  watch(watches: WatchSet, argv: Argv, reply: ReplyWriter): void | Promise<LaterReply>;
+  unwatch(watches: WatchSet): void;
+  /** The table that the connection sees. */
+  readonly table: TableView;
+}
+
+export class Transaction implements SessionTransaction {
+  isOpen = false;
+  readonly #runner: TransactionRunner;
+  #watches = new WatchSet();
+  #commands: QueuedCommand[] = [];
+  #slot = NO_KEYS;
+  #isSpoilt = false;
+  #queuedBytes = 0;
+
+  constructor(runner: TransactionRunner) {
+    this.#runner = runner;
+  }
+
+  get queuedCount(): number {
+    return this.#commands.length;
+  }
+
+  get isWatching(): boolean {
+    return !this.#watches.isEmpty;
+  }
+
+  begin(): void {
+    this.isOpen = true;
+  }
+
+  /** A command was refused: EXEC will answer EXECABORT. */
+  spoil(): void {
+    if (this.isOpen) this.#isSpoilt = true;
+  }
+
+  /** Queues a command; answers undefined or the error text, which spoils the transaction. */
+  queue(plan: CommandPlan, argv: Argv): string | undefined {
+    const error = this.#refusal(plan, argv);
+    if (error !== undefined) {
+      this.#isSpoilt = true;
+      return error;
+    }
+    const owned = argv.own();
+    this.#queuedBytes += owned.buf.length + COMMAND_BYTES;
+    this.#commands.push({ plan, argv: owned });
+    return undefined;
+  }
+
+  discard(): void {
+    this.#close();
+    this.unwatch();
+  }
+
+  execute(reply: ReplyWriter): void | Promise<LaterReply> {
+    const watches = this.#watches;
+    const closed: ClosedTransaction = {
+      table: this.#runner.table,
+      slot: this.#slot,
+      commands: this.#commands,
+      watches,
+    };
+    const isSpoilt = this.#isSpoilt;
+    this.#close();
+    this.#watches = new WatchSet();
+    if (isSpoilt) {
+      this.#runner.unwatch(watches);
+      reply.error(ERRORS.execAbort);
+      return;
+    }
+    return this.#runner.run(closed, reply);
+  }
+
+  watch(argv: Argv, reply: ReplyWriter): void | Promise<LaterReply> {
+    return this.#runner.watch(this.#watches, argv, reply);
+  }
+
+  unwatch(): void {
+    this.#runner.unwatch(this.#watches);
+  }
+
+  #refusal(plan: CommandPlan, argv: Argv): string | undefined {
+    if (plan.isNoMulti) return "ERR Command not allowed inside a transaction";
+    if (this.#queuedBytes > QUEUED_BYTES) return "ERR the transaction is too large to be queued";
+    if (plan.data === undefined) return undefined;
+    const { table } = this.#runner;
+    let slot = plan.slotOfKeys(argv, table.slots);
+    if (slot === UNCLEAR_KEYS || (slot === NO_KEYS && table.slots === 1)) slot = table.slots === 1 ? 0 : this.#slot;
+    if (slot === SEVERAL_SLOTS || (slot === NO_KEYS && plan.data.fanOut !== undefined)) return ERRORS.crossSlot;
+    if (slot === NO_KEYS) return undefined;
+    const isOther = this.#slot !== NO_KEYS && this.#slot !== slot;
+    if (isOther || (!this.#watches.isEmpty && this.#watches.slot !== slot)) return ERRORS.crossSlot;
+    this.#slot = slot;
+    return undefined;
+  }
+
+  #close(): void {
+    this.isOpen = false;
+    this.#commands = [];
+    this.#slot = NO_KEYS;
+    this.#isSpoilt = false;
+    this.#queuedBytes = 0;
+  }
+}
