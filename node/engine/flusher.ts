@@ -132,6 +132,7 @@ export class Flusher {
     const { dirty } = this.#deps.cache;
     for (let at = 0; at < spaces.length; ) {
       await this.#exclusively(async () => {
+        if (this.isFull && !(await this.#reopen())) return;
         const job: FlushPart[] = [];
         for (let bytes = 0; at < spaces.length && bytes < JOB_BYTES; at++) {
           const space = spaces[at] as SlotSpace;
@@ -178,7 +179,7 @@ export class Flusher {
     if (this.#isRunning || this.#isStopped || this.#isFailed) return;
     this.#isRunning = true;
     void this.#exclusively(async () => {
-      if (this.isFull && !(await this.#reopen())) return;
+      if (this.isFull && (this.#deps.cache.dirty.tick < this.#reopenAtTick || !(await this.#reopen()))) return;
       while (!this.isFull && !this.#isStopped) {
         const job = this.#nextJob();
         if (job.length === 0) break;
@@ -292,7 +293,7 @@ export class Flusher {
   /** Closes and opens the database, which refuses all writes after a full disk until then. */
   async #reopen(): Promise<boolean> {
     const { store, reads, hasRoom, cache } = this.#deps;
-    if (cache.dirty.tick < this.#reopenAtTick || !hasRoom()) return false;
+    if (!hasRoom()) return false;
     this.#reopenAtTick = cache.dirty.tick + REOPEN_TICKS;
     reads.pause();
     try {

@@ -6,6 +6,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { OperatingError } from "../../../node/base/errors.ts";
 import type { Transaction } from "../../../node/engine/transaction.ts";
 import {
   applyOperation,
@@ -22,7 +23,7 @@ import { EngineHarness, SLOT, TINY_CACHE_BYTES } from "../../support/engine-harn
 
 type Event =
   | { readonly kind: "run"; readonly operations: readonly Operation[]; readonly keeps: boolean }
-  | { readonly kind: "flush" | "startFlush" | "crash" | "losePower" | "collect" | "revert" };
+  | { readonly kind: "flush" | "startFlush" | "failFlush" | "turn" | "crash" | "losePower" | "collect" | "revert" };
 
 const event: fc.Arbitrary<Event> = fc.oneof(
   {
@@ -35,9 +36,16 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constantFrom("flush", "startFlush", "crash", "losePower", "collect", "revert") }),
+    arbitrary: fc.record({
+      kind: fc.constantFrom(
+        ...(["flush", "startFlush", "startFlush", "failFlush", "turn", "turn", "collect", "revert"] as const),
+        ...(["crash", "losePower"] as const),
+      ),
+    }),
   },
 );
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 class Scenario {
   harness: EngineHarness;
@@ -58,6 +66,8 @@ class Scenario {
     if (each.kind === "run") await this.#run(each.operations, each.keeps);
     else if (each.kind === "flush") await engine.flusher.flushAll();
     else if (each.kind === "startFlush") this.#flushes.push(engine.flusher.flushAll().catch(() => {}));
+    else if (each.kind === "failFlush") await this.#failFlush();
+    else if (each.kind === "turn") await nextTurn();
     else if (each.kind === "collect") await engine.garbage.collect();
     else if (each.kind === "revert") await this.#replayAfter(() => engine.revert(this.harness.space));
     else {
@@ -70,6 +80,15 @@ class Scenario {
     }
     await this.harness.run((tx) => compareWithModel(tx, this.model));
     expect(this.harness.failures).toEqual([]);
+  }
+
+  /** The disk is full once: what is dirty stays so, and the flush after the reopen has it all. */
+  async #failFlush(): Promise<void> {
+    const { engine, store } = this.harness;
+    const { beforeWrite } = store.faults;
+    store.faults.beforeWrite = () => Promise.reject(new OperatingError("StoreFull", "no room"));
+    await engine.flusher.flushAll().catch((error) => expect(error).toMatchObject({ code: "StoreFull" }));
+    store.faults.beforeWrite = beforeWrite ?? (async () => {});
   }
 
   async #run(operations: readonly Operation[], keeps: boolean): Promise<void> {
@@ -101,20 +120,29 @@ const CACHES = { "all cached": {}, "a tiny cache": { engine: { cacheBytes: TINY_
 for (const [name, options] of Object.entries(CACHES)) {
   for (const readUs of [1, 1000]) {
     test(`agrees with a model through flushes and crashes: ${name}, reads of ${readUs} µs`, async () => {
+      let evictionCount = 0;
+      let missCount = 0;
       await fc.assert(
         fc.asyncProperty(fc.array(event, { maxLength: 40, size: "max" }), async (events) => {
           const first = await EngineHarness.open(options);
           first.slowReads(readUs);
+          // Writes and pool reads take some turns, so that commands run meanwhile.
+          first.store.faults.beforeWrite = () => nextTurn().then(nextTurn);
+          first.store.faults.delayRead = nextTurn;
           const scenario = new Scenario(first, async () => {
             const next = await scenario.harness.crash(options);
             next.slowReads(readUs);
             return next;
           });
           for (const each of events) await scenario.play(each);
+          evictionCount += scenario.harness.engine.stats.evictions;
+          missCount += scenario.harness.missCount;
           await scenario.harness.close();
         }),
         { numRuns: 60 },
       );
+      if ("engine" in options) expect(evictionCount).toBeGreaterThan(0);
+      expect(missCount).toBeGreaterThan(0);
     });
   }
 }
@@ -129,12 +157,12 @@ test("a flush while records change writes the state of the freeze, whole", async
   await harness.run((tx) => fill(tx, "first"));
   const frozenAt = harness.space.appliedIndex;
   const flush = harness.engine.flusher.flushAll();
-  await new Promise((resolve) => setImmediate(resolve));
+  await nextTurn();
   for (let turn = 0; turn < 20; turn++) {
     await harness.run((tx) => {
       for (let i = turn; i < 2000; i += 20) writeText(tx, `key ${i}`, `turn ${turn}`);
     });
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   await harness.run((tx) => writeText(tx, "key new", "later"));
   gate.resolve();
@@ -155,7 +183,7 @@ test("what changed during a flush is dirty after it and reaches the database", a
   const gate = Promise.withResolvers<void>();
   harness.store.faults.beforeWrite = () => gate.promise;
   const flush = harness.engine.flusher.flushAll();
-  await new Promise((resolve) => setImmediate(resolve));
+  await nextTurn();
   await harness.run((tx) => writeText(tx, "k", "second"));
   gate.resolve();
   await flush;
