@@ -21,6 +21,7 @@ const FIRST_PLACES = 256;
 /** A rehash of this many places takes under a millisecond. */
 const MAX_PLACES = 1 << 16;
 const MAX_LOAD = 0.7;
+const KEY_MASK = FLAG_PAGE | KEY_LENGTH_MASK;
 
 class Part {
   /** Ref and mixed hash of each place in turn; ref 0 is an empty place. */
@@ -67,12 +68,16 @@ export class ByteIndex {
     const mixed = mixEntryHash(hash, generation, pageFlag);
     const part = this.#directory[(mixed >>> 1) >>> (31 - this.#depth)] as Part;
     const { table, mask } = part;
-    let at = mixed & mask;
-    for (;;) {
+    const keyWord = pageFlag | (end - start);
+    for (let at = mixed & mask; ; at = (at + 1) & mask) {
       const ref = table[2 * at] as number;
       if (ref === 0) return 0;
-      if (table[2 * at + 1] === mixed && this.#isKey(ref, generation, pageFlag, buf, start, end)) return ref;
-      at = (at + 1) & mask;
+      if (table[2 * at + 1] !== mixed) continue;
+      const chunk = this.#slab.chunkOf(ref);
+      const word = this.#slab.wordOf(ref);
+      if (((chunk.words[word + WORD_FLAGS] as number) & KEY_MASK) !== keyWord) continue;
+      if (chunk.words[word + WORD_GENERATION] !== (generation | 0)) continue;
+      if (hasBytes(chunk.buf, (word << 2) + ENTRY_HEADER_BYTES, buf, start, end)) return ref;
     }
   }
 
@@ -111,20 +116,6 @@ export class ByteIndex {
     const mixed = this.#mixedOf(to);
     const part = this.#partOf(mixed);
     part.table[2 * this.#placeOf(part, from, mixed)] = to;
-  }
-
-  #isKey(ref: Ref, generation: number, pageFlag: number, buf: Buffer, start: number, end: number): boolean {
-    const chunk = this.#slab.chunkOf(ref);
-    const word = this.#slab.wordOf(ref);
-    const { words } = chunk;
-    const flags = words[word + WORD_FLAGS] as number;
-    const length = end - start;
-    if ((flags & KEY_LENGTH_MASK) !== length || (flags & FLAG_PAGE) !== pageFlag) return false;
-    if (words[word + WORD_GENERATION] !== (generation | 0)) return false;
-    const bytes = chunk.buf;
-    let at = (word << 2) + ENTRY_HEADER_BYTES;
-    for (let i = start; i < end; i++) if (buf[i] !== bytes[at++]) return false;
-    return true;
   }
 
   #mixedOf(ref: Ref): number {
@@ -188,4 +179,10 @@ export class ByteIndex {
     const first = Math.floor(((mixed >>> 1) >>> (31 - this.#depth)) / span) * span;
     for (let i = 0; i < span; i++) this.#directory[first + i] = part;
   }
+}
+
+function hasBytes(bytes: Buffer, offset: number, buf: Buffer, start: number, end: number): boolean {
+  let at = offset;
+  for (let i = start; i < end; i++) if (buf[i] !== bytes[at++]) return false;
+  return true;
 }

@@ -347,7 +347,7 @@ export class OverlayTransaction implements Transaction {
       }
     }
     this.#overlay.clear();
-    this.#discarded.length = 0;
+    if (this.#discarded.length > 0) this.#discarded.length = 0;
     this.#space = undefined;
     this.#isForcedSync = false;
     this.#isFlushed = false;
@@ -396,6 +396,7 @@ export class OverlayTransaction implements Transaction {
     const missed = missedRecord(space, hash, key);
     const value = this.#read(missed);
     const entry = this.#overlay.addRecord(hash, buf, start, end);
+    this.#overlay.hasLoaded = true;
     setLoaded(entry, value);
     return entry;
   }
@@ -415,6 +416,7 @@ export class OverlayTransaction implements Transaction {
     const value = this.#read(missedPage(this.#activeSpace(), { tree, page }, missed));
     if (value === undefined) throw this.#lostPage(tree, page);
     const entry = this.#overlay.addPage(tree, page);
+    this.#overlay.hasLoaded = true;
     setLoaded(entry, value);
     return entry;
   }

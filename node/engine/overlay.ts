@@ -4,7 +4,7 @@
  */
 
 import { hashPage } from "./cache-entry.ts";
-import { OVERLAY_LOADED, OVERLAY_VOID, OverlayEntry } from "./overlay-entry.ts";
+import { OVERLAY_VOID, OverlayEntry } from "./overlay-entry.ts";
 import type { PageNumber, TreeId } from "./transaction.ts";
 
 /** Up to this many entries a search one by one is faster than the table. */
@@ -15,6 +15,8 @@ const MAX_POOLED_ENTRIES = 4096;
 
 export class Overlay {
   count = 0;
+  /** Whether an entry was loaded from the database. */
+  hasLoaded = false;
   #pool: OverlayEntry[] = [];
   /** Entry number + 1 by hash, open addressing; used once there are more than LINEAR_ENTRIES. */
   #table = new Int32Array(0);
@@ -27,11 +29,6 @@ export class Overlay {
   /** The entries in use. */
   list(): OverlayEntry[] {
     return this.#pool.slice(0, this.count);
-  }
-
-  get hasLoaded(): boolean {
-    for (let i = 0; i < this.count; i++) if (this.at(i).state === OVERLAY_LOADED) return true;
-    return false;
   }
 
   findRecord(hash: number, buf: Buffer, start: number, end: number): OverlayEntry | undefined {
@@ -92,6 +89,7 @@ export class Overlay {
   clear(): void {
     for (let i = 0; i < this.count; i++) (this.#pool[i] as OverlayEntry).clear();
     this.count = 0;
+    this.hasLoaded = false;
     if (!this.#isIndexed) return;
     this.#isIndexed = false;
     if (this.#pool.length > MAX_POOLED_ENTRIES) {
