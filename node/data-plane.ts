@@ -204,7 +204,7 @@ export class DataPlane implements Service {
     const node = new ShardNode({ log, clock, seeds, resolve, level, fatal, refuseForRoom: () => room.refuse() });
     const shards = new Shards(node);
     const { engine } = this;
-    const copies: SlotCopies = new EngineSlotCopies({ engine, store, node });
+    const copies: SlotCopies = new EngineSlotCopies({ engine, store, node, shards });
     const host = new SlotHost({
       engine,
       node,

@@ -23,6 +23,9 @@ import {
   countersKey,
   droppedGenerationKey,
   type Generation,
+  incomingGenerationKey,
+  incomingGenerationRange,
+  parseDroppedGenerationKey,
   parseSlotKey,
   slotKey,
   slotKeyRange,
@@ -31,7 +34,7 @@ import { OverlayTransaction } from "./overlay-transaction.ts";
 import { ReadPath } from "./read-path.ts";
 import { RecordCache } from "./record-cache.ts";
 import { Slab } from "./slab.ts";
-import { decodeSlotRecord, type SlotRecord } from "./slot-record.ts";
+import { decodeSlotRecord, encodeSlotRecord, type SlotRecord } from "./slot-record.ts";
 import { type SlotIdentity, SlotSpace } from "./slot-space.ts";
 import type { Store } from "./store.ts";
 
@@ -128,6 +131,7 @@ export class Engine {
       }
     }
     await iterator.close();
+    await this.#dropIncoming();
   }
 
   /** Starts what runs in the background. */
@@ -213,6 +217,48 @@ export class Engine {
     this.garbage.noteDropped();
   }
 
+  /** A generation for a snapshot that is to be taken in: its keys are the caller's to write, until `adopt` or `discard`. */
+  async newIncoming(): Promise<Generation> {
+    const generation = this.#nextGeneration++;
+    const batch = this.#store.newBatch();
+    batch.put(incomingGenerationKey(generation), NOTHING);
+    batch.put(countersKey(), this.#encodeCounters());
+    await this.#store.write(batch, { sync: false });
+    return generation;
+  }
+
+  /** Gives an incoming generation to the collector. */
+  async discard(generation: Generation): Promise<void> {
+    const batch = this.#store.newBatch();
+    batch.delete(incomingGenerationKey(generation));
+    batch.put(droppedGenerationKey(generation), NOTHING);
+    await this.#store.write(batch, { sync: false });
+    this.garbage.noteDropped();
+  }
+
+  /**
+   * The slot goes on with an incoming generation, as `record` says, durably and in one step. Nothing is executed on
+   * the slot meanwhile; what it had is dropped.
+   */
+  async adopt(space: SlotSpace, record: SlotRecord): Promise<void> {
+    await this.flusher.whenIdle();
+    this.#cache.dropListed(this.#cache.dirty.abandon(space));
+    this.#cache.dirty.forget(space);
+    const batch = this.#store.newBatch();
+    for (const generation of [space.generation, space.flushed.generation, ...space.droppedGenerations]) {
+      batch.put(droppedGenerationKey(generation), NOTHING);
+    }
+    batch.delete(incomingGenerationKey(record.generation));
+    batch.put(slotKey(space.table, space.slot), encodeSlotRecord(record));
+    batch.put(countersKey(), this.#encodeCounters());
+    await this.#store.write(batch, { sync: true });
+    this.#byGeneration.delete(space.generation | 0);
+    space.flushed = record;
+    space.restoreFlushed();
+    this.#byGeneration.set(space.generation | 0, space);
+    this.garbage.noteDropped();
+  }
+
   /**
    * Starts the transaction on a slot; see OverlayTransaction. `nowMs`: the entry's for a write, max(wall clock,
    * the slot's) for a read.
@@ -254,6 +300,14 @@ export class Engine {
       isReadAsynchronous: this.#reads.mode.isAsynchronous,
       readAverageUs: this.#reads.mode.averageUs,
     };
+  }
+
+  /** Snapshots that a crash interrupted. */
+  async #dropIncoming(): Promise<void> {
+    const iterator = this.#store.iterate(incomingGenerationRange());
+    const marks = await iterator.next(OPEN_SLICE);
+    await iterator.close();
+    for (const { key } of marks) await this.discard(parseDroppedGenerationKey(key));
   }
 
   #newRecord(replica: number): SlotRecord {

@@ -24,6 +24,7 @@ export const KIND_DROPPED_TREE = 0x04;
 const NODE_COUNTERS = 0x01;
 const NODE_SLOT = 0x02;
 const NODE_DROPPED_GENERATION = 0x03;
+const NODE_INCOMING_GENERATION = 0x04;
 
 const PREFIX_BYTES = 9;
 /** Where the user key starts in the key of a record. */
@@ -80,6 +81,18 @@ export function parseDroppedGenerationKey(key: Buffer): Generation {
 
 export function droppedGenerationRange(): StoreRange {
   return kindRange(0, NODE_DROPPED_GENERATION);
+}
+
+/** Marks a generation that a snapshot is being written to. */
+export function incomingGenerationKey(generation: Generation): Buffer {
+  const key = newKey(0, NODE_INCOMING_GENERATION, 8);
+  writeU64(key, PREFIX_BYTES, generation);
+  return key;
+}
+
+/** All such marks; `parseDroppedGenerationKey` reads them too. */
+export function incomingGenerationRange(): StoreRange {
+  return kindRange(0, NODE_INCOMING_GENERATION);
 }
 
 /** The key of the record of user key `buf[start, end)` with that hash. */

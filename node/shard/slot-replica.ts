@@ -54,7 +54,7 @@ const START: LogPosition = { term: 0, index: 0, crc: 0 };
 export class SlotReplica implements ReplicaLog {
   readonly shard: SlotShard;
   readonly #deps: SlotReplicaDeps;
-  readonly #durable: DurableIndex;
+  #durable: DurableIndex;
   readonly #scratch = { header: new EntryHeader(), argv: new Argv() };
   #term = 0;
   #isListening = false;
@@ -223,9 +223,17 @@ export class SlotReplica implements ReplicaLog {
     return this.#deps.copies.open(this.shard);
   }
 
-  installSnapshot(state: SnapshotState): Promise<SnapshotSink> {
+  async installSnapshot(state: SnapshotState): Promise<SnapshotSink> {
     assert(this.role !== "leader", "a leader installs no snapshot");
-    return this.#deps.copies.install(this.shard, state);
+    const sink = await this.#deps.copies.install(this.shard, state);
+    return {
+      write: (entries) => sink.write(entries),
+      abort: () => sink.abort(),
+      commit: async () => {
+        await sink.commit();
+        this.#durable = new DurableIndex(state.position.index);
+      },
+    };
   }
 
   digest(): Promise<string> {

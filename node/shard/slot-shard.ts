@@ -234,6 +234,14 @@ export class SlotShard implements SlotExecutor {
     return this.state.index <= index;
   }
 
+  /** Runs `work`, which replaces the slot's data, while nothing is replayed. The replica is not ready. */
+  async whileIdle(work: () => Promise<void>): Promise<void> {
+    assert(!this.#isReady, "a slot's data is replaced while it serves nobody");
+    while (this.#replaying) await this.#replaying;
+    this.#startReplay(work());
+    await this.#replaying;
+  }
+
   /** The data was replaced by an installed snapshot. */
   resetState(state: SlotState): void {
     Object.assign(this.state, state);
