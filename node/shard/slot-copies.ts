@@ -238,7 +238,12 @@ const reply = new ReplyWriter();
 
 function addToDigest(
   sum: Buffer,
-  record: { readonly key: Buffer; readonly value: Buffer; readonly dump: DataCommand; readonly tx: SnapshotTransaction },
+  record: {
+    readonly key: Buffer;
+    readonly value: Buffer;
+    readonly dump: DataCommand;
+    readonly tx: SnapshotTransaction;
+  },
 ): void {
   const { key, value, dump, tx } = record;
   const userKey = key.subarray(RECORD_KEY_OFFSET);
