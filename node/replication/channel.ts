@@ -14,6 +14,8 @@ export interface Channel {
   readonly hasRoom: boolean;
   /** Sends in order, at the end of the turn; does nothing where the channel is closed. */
   send<N extends MessageName>(name: N, id: number, message: MessageOf<N>): void;
+  /** As `send`, but ahead of all that waits. */
+  sendUrgent<N extends MessageName>(name: N, id: number, message: MessageOf<N>): void;
 }
 
 /** A slot of a table as one number, for maps. */

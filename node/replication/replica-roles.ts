@@ -28,6 +28,8 @@ export interface ReplicaRolesDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: () => number;
+  /** A topology was carried out: what this node leads now. */
+  readonly onCarriedOut: (led: readonly WantedReplica[]) => void;
 }
 
 const RETRY: BackoffOptions = { initialMs: 100, maxMs: 5000 };
@@ -102,12 +104,14 @@ export class ReplicaRoles {
     await this.#follow(plan.follow);
     await this.#lead(plan.lead);
     // Also those that led before: their followers may be others now.
+    const led: WantedReplica[] = [];
     for (const replica of wanted) {
       const log = host.find(replica.table, replica.slot);
-      if (log?.role === "leader" && replica.leader?.id === replica.replica && log.term === replica.term) {
-        this.#deps.leader.lead(replica, log);
-      }
+      if (log?.role !== "leader" || replica.leader?.id !== replica.replica || log.term !== replica.term) continue;
+      this.#deps.leader.lead(replica, log);
+      led.push(replica);
     }
+    this.#deps.onCarriedOut(led);
   }
 
   async #drop(plan: RolePlan): Promise<void> {

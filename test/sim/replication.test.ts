@@ -9,45 +9,20 @@ import { expect, it } from "vitest";
 import { delay } from "../../node/base/clock.ts";
 import { silentLogger } from "../../node/base/log.ts";
 import { Prng } from "../../node/base/prng.ts";
-import { type NodeId, replicaId, type TableId, tableId } from "../../node/meta/ids.ts";
+import { type NodeId, replicaId, tableId } from "../../node/meta/ids.ts";
 import type { SlotAssignment, Topology } from "../../node/meta/topology.ts";
 import { ReplicationFollower } from "../../node/replication/follower.ts";
 import { ReplicationLeader } from "../../node/replication/leader.ts";
 import { ReplicaRoles } from "../../node/replication/replica-roles.ts";
-import type { ReplicaHost, ReplicaPlacement } from "../../node/shard/replica-host.ts";
+import { MemoryHost } from "../support/memory-host.ts";
 import { MemoryLink, type NetworkSide } from "../support/memory-network.ts";
-import { MemoryReplica } from "../support/memory-replica.ts";
+import type { MemoryReplica } from "../support/memory-replica.ts";
 import { CLUSTER, nodeIdOf, topologyNode } from "../support/topology-arbitrary.ts";
 import { settle, VirtualClock } from "../support/virtual-clock.ts";
 
 const TABLE = tableId(1);
 const NODE_COUNT = 3;
 const SLOT_COUNT = 3;
-
-class MemoryHost implements ReplicaHost {
-  readonly replicas = new Map<number, MemoryReplica>();
-  readonly #pause: () => Promise<void>;
-
-  constructor(pause: () => Promise<void>) {
-    this.#pause = pause;
-  }
-
-  find(table: TableId, slot: number): MemoryReplica | undefined {
-    return table === TABLE ? this.replicas.get(slot) : undefined;
-  }
-
-  all(): Iterable<MemoryReplica> {
-    return this.replicas.values();
-  }
-
-  async create(placements: readonly ReplicaPlacement[]): Promise<void> {
-    for (const placement of placements) this.replicas.set(placement.slot, new MemoryReplica(placement, this.#pause));
-  }
-
-  async drop(placements: readonly ReplicaPlacement[]): Promise<void> {
-    for (const { slot } of placements) this.replicas.delete(slot);
-  }
-}
 
 /** One process of a node; its host survives it. */
 class Process {
@@ -76,7 +51,17 @@ class Process {
       },
     };
     const { leader, follower } = this;
-    this.roles = new ReplicaRoles({ self: id, source, host, leader, follower, clock, logger, random });
+    this.roles = new ReplicaRoles({
+      self: id,
+      source,
+      host,
+      leader,
+      follower,
+      clock,
+      logger,
+      random,
+      onCarriedOut: () => {},
+    });
   }
 
   get dialing(): NetworkSide {

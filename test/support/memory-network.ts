@@ -48,6 +48,10 @@ class End implements Channel {
   send<N extends MessageName>(name: N, id: number, message: MessageOf<N>): void {
     this.#link.carry(this, name, id, message);
   }
+
+  sendUrgent<N extends MessageName>(name: N, id: number, message: MessageOf<N>): void {
+    this.send(name, id, message);
+  }
 }
 
 export class MemoryLink {

@@ -44,6 +44,7 @@ export class MemoryReplica implements ReplicaLog {
   lostCount = 0;
   snapshotCount = 0;
   isFenced = false;
+  leaseUntilMs = Number.NEGATIVE_INFINITY;
   durableIndex = 0;
   /** Entries behind `#base`, in the file. */
   #log: Logged[] = [];
@@ -104,7 +105,9 @@ export class MemoryReplica implements ReplicaLog {
     this.isFenced = isFenced;
   }
 
-  setLease(): void {}
+  setLease(untilMonotonicMs: number): void {
+    this.leaseUntilMs = untilMonotonicMs;
+  }
 
   setFollowerProgress(progress: FollowerProgress): void {
     this.progress = progress;
