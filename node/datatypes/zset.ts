@@ -141,17 +141,40 @@ export class Zset extends Collection {
   }
 
   /**
-   * Number of members with a lower name, or also an equal one where `isAfterEqual`, where all have the same score
-   * (the first one's: Redis leaves open what ranges by name mean otherwise).
+   * Number of members with a lower name, or also an equal one where `isAfterEqual`, where all have the same score.
+   * Redis leaves open what ranges by name mean otherwise, and finds them as long as the names are in order by position.
    */
   rankOfName(name: Buffer, start: number, end: number, isAfterEqual: boolean): number {
-    if (this.count() === 0) return 0;
-    this.seek(0);
-    this.next();
-    const score = this.score;
+    const count = this.count();
+    if (count === 0) return 0;
+    this.#standAt(count - 1);
+    const last = this.score;
+    this.#standAt(0);
+    const { score } = this;
+    if (score !== last) return this.#searchName(name, start, end, isAfterEqual);
     return this.isTree
       ? this.#scores.rankOf(score, { buf: name, start, end, isAfterEqual })
       : this.#inline.rankOf(score, name, { start, end, isAfterEqual });
+  }
+
+  /** The same by halving, whatever the scores. */
+  #searchName(name: Buffer, start: number, end: number, isAfterEqual: boolean): number {
+    let low = 0;
+    let high = this.count();
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      this.#standAt(middle);
+      const { element } = this;
+      const order = element.buf.compare(name, start, end, element.start, element.end);
+      if (order < 0 || (order === 0 && isAfterEqual)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #standAt(index: number): void {
+    this.seek(index);
+    this.next();
   }
 
   /** Stands before the member of a position, for `next`. */

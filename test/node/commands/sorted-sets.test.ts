@@ -113,6 +113,9 @@ it("reads and removes ranges by name", () => {
     ["ZREMRANGEBYSCORE z 1 2", ":0\r\n"],
     ["ZREMRANGEBYSCORE z -inf +inf", ":1\r\n"],
     ["ZCARD z", ":0\r\n"],
+    ["ZADD y 1 a 2 b 3 c 4 d", ":4\r\n"],
+    ["ZRANGE y [b [c BYLEX", "*2\r\n$1\r\nb\r\n$1\r\nc\r\n"],
+    ["ZLEXCOUNT y (a +", ":3\r\n"],
     ["ZREMRANGEBYRANK z a b", "-ERR value is not an integer or out of range\r\n"],
   ]);
 });
