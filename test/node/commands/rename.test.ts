@@ -1,6 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { keyCommands } from "../../../node/commands/keys.ts";
-import { stringCommands } from "../../../node/commands/strings.ts";
+import { dataCommands } from "../../../node/commands/registry.ts";
 import { CommandRunner } from "../../support/run-command.ts";
 
 const LONG = "abcdefgh".repeat(4000);
@@ -13,7 +12,7 @@ function treeCount(): number {
 }
 
 beforeEach(() => {
-  run = new CommandRunner([...stringCommands, ...keyCommands]);
+  run = new CommandRunner(dataCommands);
   run.call("SET", "short", "v", "PX", 500);
   run.call("SET", "long", LONG, "PX", 900);
 });
@@ -46,6 +45,29 @@ test("COPY makes a value of its own", () => {
   expect(run.call("COPY", "short", "copy", "REPLACE")).toBe(1);
   expect([run.call("GET", "copy"), treeCount()]).toEqual(["v", 1]);
   run.call("DEL", "long");
+  expect(treeCount()).toBe(0);
+});
+
+test("collections in tree form are moved and copied with all their trees", () => {
+  const names = Array.from({ length: 600 }, (_, i) => `name${i}`);
+  run.call("HSET", "hash", ...names.flatMap((name, i) => [name, i]));
+  run.call("SADD", "set", ...names);
+  run.call("ZADD", "zset", ...names.flatMap((name, i) => [i, name]));
+  run.call("RPUSH", "list", ...names);
+  run.call("DEL", "long");
+  const before = treeCount();
+  expect(before).toBe(5);
+  for (const key of ["hash", "set", "zset", "list"]) {
+    expect(run.call("COPY", key, "copy")).toBe(1);
+    expect(run.call("RENAME", key, "moved")).toBe("OK");
+    expect(run.call("DUMP", "copy")).toBe(run.call("DUMP", "moved"));
+    expect(run.call("EXISTS", key)).toBe(0);
+    run.call("DEL", "copy");
+    run.call("RENAME", "moved", key);
+    expect(treeCount()).toBe(before);
+  }
+  expect([run.call("ZRANK", "zset", "name300"), run.call("LINDEX", "list", 300)]).toEqual([300, "name300"]);
+  run.call("DEL", "hash", "set", "zset", "list");
   expect(treeCount()).toBe(0);
 });
 
