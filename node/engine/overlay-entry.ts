@@ -78,6 +78,15 @@ export class OverlayEntry {
     this.setValue(EMPTY, bytes, 0, bytes.length);
   }
 
+  /** Makes a page's value `length` bytes long at least, with zeros, if its buffer has the room. False where it has not. */
+  growTo(length: number): boolean {
+    if (length <= this.bodyEnd) return true;
+    if (length > this.body.length) return false;
+    this.body.fill(0, this.bodyEnd, length);
+    this.bodyEnd = length;
+    return true;
+  }
+
   /** Whether it exists as of now. */
   get isPresent(): boolean {
     if (this.state === OVERLAY_LOADED || this.state === OVERLAY_KNOWN) return this.existed;

@@ -25,6 +25,7 @@ import {
   OVERLAY_WRITTEN,
   type OverlayEntry,
 } from "./overlay-entry.ts";
+import { PageBuffers } from "./page-buffers.ts";
 import { type MissedEntry, missedPage, missedRecord, type ReadPath } from "./read-path.ts";
 import type { RecordCache } from "./record-cache.ts";
 import { scanMerged } from "./record-scan.ts";
@@ -64,6 +65,7 @@ export class OverlayTransaction implements Transaction {
   readonly #reads: ReadPath;
   readonly #changes: SlotChanges;
   readonly #overlay = new Overlay();
+  readonly #pageBuffers = new PageBuffers();
   readonly #pageKey = Buffer.alloc(PAGE_KEY_BYTES);
   readonly #view = new View();
   readonly #discarded: TreeId[] = [];
@@ -235,14 +237,18 @@ export class OverlayTransaction implements Transaction {
 
   editPage(tree: TreeId, page: PageNumber, capacity: number): Buffer {
     const entry = this.#overlay.findPage(tree, page);
-    if (entry?.state === OVERLAY_WRITTEN && entry.body.length >= capacity) return entry.body;
+    if (entry?.state === OVERLAY_WRITTEN && entry.growTo(capacity)) return entry.body;
     const view = this.#view;
     this.readPage(tree, page, view);
     const length = view.end - view.start;
-    const copy = Buffer.allocUnsafeSlow(Math.max(length, capacity));
+    const size = Math.max(length, capacity);
+    const copy = this.#pageBuffers.take(size);
     view.buf.copy(copy, 0, view.start, view.end);
-    copy.fill(0, length);
-    this.writePage(tree, page, copy);
+    if (size > length) copy.fill(0, length, size);
+    const edited = this.#pageToChange(tree, page);
+    edited.state = OVERLAY_WRITTEN;
+    edited.setValue(EMPTY, copy, 0, size);
+    this.#hasWrites = true;
     return copy;
   }
 
@@ -347,6 +353,7 @@ export class OverlayTransaction implements Transaction {
       }
     }
     this.#overlay.clear();
+    this.#pageBuffers.giveBackAll();
     if (this.#discarded.length > 0) this.#discarded.length = 0;
     this.#space = undefined;
     this.#isForcedSync = false;

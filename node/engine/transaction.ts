@@ -66,7 +66,7 @@ export interface Transaction {
   readPage(tree: TreeId, page: PageNumber, out: View): void;
   /** Writes a whole page. `bytes` belongs to the transaction from then on: it may be handed out by readPage and must not be changed except through `editPage`. */
   writePage(tree: TreeId, page: PageNumber, bytes: Buffer): void;
-  /** The overlay's own copy of a page for changing in place, `capacity` bytes or the page's length, whichever is more; the same buffer for each call within the transaction unless more room is asked for. */
+  /** The overlay's own copy of a page for changing in place, `capacity` bytes or the page's length, whichever is more; the same buffer for each call within the transaction unless more room is asked for. The buffer may be longer than that, and is the transaction's again at its end. */
   editPage(tree: TreeId, page: PageNumber, capacity: number): Buffer;
   deletePage(tree: TreeId, page: PageNumber): void;
   /** Gives all pages of a tree to the garbage collector, at commit. */

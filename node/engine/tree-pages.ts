@@ -145,7 +145,7 @@ export class TreePages {
     const capacity = isLacking ? capacityFor(HEADER_BYTES + contentBytes(page) + needBytes, limit) : oldLength;
     page.buf = this.tx.editPage(this.id, number, capacity);
     page.start = 0;
-    page.end = page.buf.length;
+    page.end = Math.max(oldLength, capacity);
     if (page.end > oldLength) moveSlotsToEnd(page, oldLength);
   }
 

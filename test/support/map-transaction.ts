@@ -12,6 +12,8 @@ import { Prng } from "../../node/base/prng.ts";
 import { MISS, type PageNumber, type Transaction, type TreeId, type View } from "../../node/engine/transaction.ts";
 
 const POISON = 0xaa;
+/** An edited page's buffer is longer than the page by this. */
+const SPARE_BYTES = 8;
 /** A command that was run again this often without an end reads something new each time: not restartable. */
 const MAX_ATTEMPTS = 100_000;
 
@@ -65,6 +67,8 @@ export class MapTransaction implements Transaction {
   #pages: Changes = new Map();
   #discarded = new Set<TreeId>();
   #isFlushed = false;
+  /** The buffers that editPage gave, by the page's bytes at their start. */
+  readonly #edited = new WeakMap<Buffer, Buffer>();
   /** Copies that reads gave in this transaction, by name. */
   #given = new Map<string, Buffer>();
   #heads = new Map<string, GivenHead>();
@@ -204,13 +208,16 @@ export class MapTransaction implements Transaction {
     const isOwn = this.#pages.get(name) === current;
     if (isOwn && current.length >= capacity) {
       this.#takeBack(`page:${name}`);
-      return current;
+      return this.#edited.get(current) ?? current;
     }
-    const copy = Buffer.alloc(Math.max(capacity, current.length), POISON);
+    const length = Math.max(capacity, current.length);
+    const copy = Buffer.alloc(length + SPARE_BYTES, POISON);
     current.copy(copy);
     this.#takeBack(`page:${name}`);
     if (isOwn) current.fill(POISON);
-    this.#pages.set(name, copy);
+    const bytes = copy.subarray(0, length);
+    this.#pages.set(name, bytes);
+    this.#edited.set(bytes, copy);
     return copy;
   }
 
