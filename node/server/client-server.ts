@@ -35,7 +35,7 @@ import { SlowLog } from "./slow-log.ts";
 import { SpreadRunner } from "./spread-runner.ts";
 import { Statistics } from "./statistics.ts";
 import { Tables } from "./tables.ts";
-import { Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
 export interface ClientServerOptions {
   readonly host: string;
@@ -60,8 +60,6 @@ export interface NodeServices {
   readonly waitReplicas: (count: number, timeoutMs: number) => Promise<number>;
   /** SHUTDOWN was asked for. */
   readonly onShutdown: () => void;
-  /** An invariant is broken, or the log failed: the node must stop. */
-  readonly onFatal: (error: unknown) => void;
   /** Parameters of CONFIG that others own. */
   readonly parameters: readonly Parameter[];
 }
@@ -71,6 +69,8 @@ export interface ClientServerDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly executors: Executors;
+  /** Ends with the executors' `endTurn`. */
+  readonly turn: Turn;
   readonly topology: TopologySource;
   readonly forwarder: Forwarder;
   readonly node: NodeServices;
@@ -91,7 +91,7 @@ export class ClientServer implements Service {
     const { clock, executors, forwarder, node } = deps;
     const registry = new CommandRegistry<Session>([...dataCommands, ...sessionCommands]);
     const tables = new Tables();
-    const turn = new Turn(() => executors.endTurn(), node.onFatal);
+    const { turn } = deps;
     this.#routes = new Routes(deps.self, { source: deps.topology, tables, clock });
     this.#blocking = new BlockedClients(clock, dataCommandNamed(registry, "type"));
     const runner: SlotRunnerDeps = {

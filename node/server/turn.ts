@@ -21,11 +21,14 @@ export class Turn {
   /** The replies of the turn, of all participants one behind the other. */
   reply = new ReplyWriter();
   #spare = new ReplyWriter();
+  /** Run after the participants, when the turn is in the log. */
+  #after: (() => void)[] = [];
   readonly #append: () => string | undefined;
   readonly #fail: (error: unknown) => void;
   #participants: TurnParticipant[] = [];
   #waiting: ((error: string | undefined) => void)[] = [];
   #isScheduled = false;
+  #isEnding = false;
 
   /** @param append ends the turn in the log; @param fail is told what was thrown: the node must stop. */
   constructor(append: () => string | undefined, fail: (error: unknown) => void) {
@@ -60,6 +63,15 @@ export class Turn {
     return promise;
   }
 
+  /**
+   * Calls `run` once, at the end of this turn, after its append and what its participants do then. What is asked for
+   * while a turn ends still runs at that end.
+   */
+  readonly atEnd = (run: () => void): void => {
+    this.#after.push(run);
+    if (!this.#isEnding) this.#schedule();
+  };
+
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -74,13 +86,17 @@ export class Turn {
     this.reply = this.#spare;
     this.#participants = [];
     this.#waiting = [];
+    this.#isEnding = true;
     try {
       const error = this.#append();
       for (let i = 0; i < participants.length; i++) participants[i]?.onTurnEnd(reply, error);
       for (const resolve of waiting) resolve(error);
+      for (let i = 0; i < this.#after.length; i++) this.#after[i]?.();
+      this.#after = [];
     } catch (error) {
       this.#fail(error);
     }
+    this.#isEnding = false;
     reply.clear();
     this.#spare = reply;
   };

@@ -13,6 +13,7 @@ import type { SlotAssignment, Topology, TopologyNode, TopologyTable } from "../.
 import type { TopologySource } from "../../node/meta/topology-source.ts";
 import type { Forwarder, ForwardHandler, ForwardRequest, ForwardResult } from "../../node/router/forwarding.ts";
 import { ClientServer, type ClientServerOptions } from "../../node/server/client-server.ts";
+import { Turn } from "../../node/server/turn.ts";
 import { MapExecutors } from "./map-executors.ts";
 
 export interface HarnessTable {
@@ -178,6 +179,12 @@ export class Harness {
         clock: new SystemClock(),
         log: this.#options.log ?? silentLogger,
         executors,
+        turn: new Turn(
+          () => executors.endTurn(),
+          (error) => {
+            throw error;
+          },
+        ),
         topology: this.topology,
         forwarder: this.forwarder,
         seed: 1,
@@ -187,9 +194,6 @@ export class Harness {
           lastSaveSeconds: () => 0,
           waitReplicas: () => Promise.resolve(0),
           onShutdown: () => {},
-          onFatal: (error) => {
-            throw error;
-          },
           parameters: [],
         },
       },
