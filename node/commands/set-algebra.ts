@@ -154,7 +154,7 @@ export const setAlgebraCommands: readonly DataCommand[] = [
   },
   {
     ...COMMON,
-    flags: ["readonly"],
+    flags: ["readonly", "movablekeys"],
     keys: numberedKeys(1, 0),
     name: "sintercard",
     arity: -3,

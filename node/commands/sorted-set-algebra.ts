@@ -150,8 +150,20 @@ function replyMembers({ reply }: DataContext, members: ScoredMembers, hasScores:
 
 const UNION_COST = "O(N*log(N)) where N is the number of members of all sets";
 const OTHER_COST = "O(N*M+R*log(R)) where N is the size of the smallest or first set, M of sets and R of the result";
-const READ = { scope: "data", group: "sorted-set", flags: ["readonly"], keys: numberedKeys(1, 0), arity: -3 } as const;
-const STORE = { ...READ, flags: ["write", "denyoom"], keys: numberedKeys(2, 1), arity: -4, since: "2.0.0" } as const;
+const READ = {
+  scope: "data",
+  group: "sorted-set",
+  flags: ["readonly", "movablekeys"],
+  keys: numberedKeys(1, 0),
+  arity: -3,
+} as const;
+const STORE = {
+  ...READ,
+  flags: ["write", "denyoom", "movablekeys"],
+  keys: numberedKeys(2, 1),
+  arity: -4,
+  since: "2.0.0",
+} as const;
 
 export const sortedSetAlgebraCommands: readonly DataCommand[] = [
   {

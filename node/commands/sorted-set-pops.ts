@@ -198,7 +198,7 @@ export const sortedSetPopCommands: readonly DataCommand[] = [
   },
   {
     ...COMMON,
-    flags: ["write"],
+    flags: ["write", "movablekeys"],
     keys: numberedKeys(1, 0),
     name: "zmpop",
     arity: -4,
@@ -209,7 +209,7 @@ export const sortedSetPopCommands: readonly DataCommand[] = [
   },
   {
     ...COMMON,
-    flags: ["write", "blocking"],
+    flags: ["write", "blocking", "movablekeys"],
     keys: numberedKeys(2, 0),
     name: "bzmpop",
     arity: -5,
