@@ -1,83 +1,52 @@
 /**
  * Time of commands on collections of 1,000 and of 1,000,000 elements, and the ratio of the two:
- * `node test/bench/collections.bench.ts`. Records and pages are kept in Maps and edited in place, so that this
- * measures commands and trees alone, without cache, log and database. Nothing is asserted.
+ * `node test/bench/collections.bench.ts [elements …]`. Over the real engine with all in its cache, but without log,
+ * network and flushes. Nothing is asserted.
  */
 
 import { Argv } from "../../node/base/argv.ts";
-import { present } from "../../node/base/assert.ts";
 import { Prng } from "../../node/base/prng.ts";
 import { BLOCK, type DataCommand } from "../../node/commands/command.ts";
 import { CommandRegistry, dataCommands } from "../../node/commands/registry.ts";
-import type { Transaction, View } from "../../node/engine/transaction.ts";
+import { engineOptions } from "../../node/engine/engine-options.ts";
 import { ReplyWriter } from "../../node/resp/reply.ts";
+import { EngineHarness } from "../support/engine-harness.ts";
 
-const SIZES = [1_000, 1_000_000] as const;
+const SIZES = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1_000, 1_000_000];
 const OPERATIONS = 100_000;
-const PAGES_A_TREE = 0x100000000;
-
-/** Of the port only what collections use; every command commits as it goes. */
-function createInPlace(): Transaction {
-  const records = new Map<string, Buffer>();
-  const pages = new Map<number, Buffer>();
-  let nextTree = 1;
-  const point = (bytes: Buffer, out: View): void => {
-    out.buf = bytes;
-    out.start = 0;
-    out.end = bytes.length;
-  };
-  const tx = {
-    nowMs: 1_700_000_000_000,
-    random: new Prng(1),
-    hashKey: { k0: 1, k1: 2 },
-    readRecord(buf: Buffer, start: number, end: number, out: View): boolean {
-      const bytes = records.get(buf.toString("latin1", start, end));
-      if (bytes === undefined) return false;
-      point(bytes, out);
-      return true;
-    },
-    writeRecord(
-      key: { buf: Buffer; start: number; end: number },
-      head: Buffer,
-      body: Buffer,
-      from: number,
-      to: number,
-    ) {
-      records.set(key.buf.toString("latin1", key.start, key.end), Buffer.concat([head, body.subarray(from, to)]));
-    },
-    deleteRecord: (buf: Buffer, start: number, end: number) => void records.delete(buf.toString("latin1", start, end)),
-    newTreeId: () => nextTree++,
-    readPage: (tree: number, page: number, out: View) =>
-      point(present(pages.get(tree * PAGES_A_TREE + page), "a page"), out),
-    writePage: (tree: number, page: number, bytes: Buffer) => void pages.set(tree * PAGES_A_TREE + page, bytes),
-    editPage(tree: number, page: number, capacity: number): Buffer {
-      const bytes = present(pages.get(tree * PAGES_A_TREE + page), "a page");
-      if (bytes.length >= capacity) return bytes;
-      const grown = Buffer.alloc(capacity);
-      bytes.copy(grown);
-      pages.set(tree * PAGES_A_TREE + page, grown);
-      return grown;
-    },
-    deletePage: (tree: number, page: number) => void pages.delete(tree * PAGES_A_TREE + page),
-    discardTree: () => undefined,
-  };
-  return tx as unknown as Transaction;
-}
+const CACHE_BYTES = 1024 * 1024 * 1024;
+const NOW_MS = 1_700_000_000_000;
 
 const registry = new CommandRegistry(dataCommands);
 const prng = new Prng(7);
 
 class Client {
-  readonly #context = { argv: new Argv(), reply: new ReplyWriter(), tx: createInPlace() };
+  readonly #harness: EngineHarness;
+  readonly #reply = new ReplyWriter();
+
+  private constructor(harness: EngineHarness) {
+    this.#harness = harness;
+  }
+
+  static async open(): Promise<Client> {
+    return new Client(await EngineHarness.open({ engine: engineOptions(CACHE_BYTES) }));
+  }
 
   run(argv: Argv): void {
-    const { reply } = this.#context;
+    const { engine, space } = this.#harness;
+    const reply = this.#reply;
     reply.rewind(0);
-    this.#context.argv = argv;
     const command = registry.resolve(argv) as DataCommand;
-    if (command.execute(this.#context) === BLOCK || reply.buf[0] === 45) {
+    const tx = engine.begin(space, NOW_MS, prng.nextUint32());
+    tx.readSynchronously();
+    if (command.execute({ argv, reply, tx }) === BLOCK || reply.buf[0] === 45) {
       throw new Error(reply.buf.toString("latin1", 0, reply.length));
     }
+    if (tx.commit()) space.setApplied(space.appliedIndex + 1, 1, 0);
+  }
+
+  stop(): Promise<void> {
+    return this.#harness.engine.abandon();
   }
 }
 
@@ -122,7 +91,7 @@ function timeOf(client: Client, argvs: readonly Argv[]): number {
 
 const timesNs = new Map<string, number[]>();
 for (const size of SIZES) {
-  const client = new Client();
+  const client = await Client.open();
   const filled = process.cpuUsage();
   fill(client, size);
   const { user, system } = process.cpuUsage(filled);
@@ -134,7 +103,9 @@ for (const size of SIZES) {
     times.push(timeOf(client, argvs));
     timesNs.set(name, times);
   }
-  timesNs.set("DEL of z", [...(timesNs.get("DEL of z") ?? []), timeOf(client, [Argv.of("DEL", "z")])]);
+  const deletions = ["h", "s", "z"].map((key) => Argv.of("DEL", key));
+  timesNs.set("DEL", [...(timesNs.get("DEL") ?? []), timeOf(client, deletions)]);
+  await client.stop();
 }
 for (const [name, [small = 0, large = 0]] of timesNs) {
   const columns = [small.toFixed(0), large.toFixed(0), (small / large).toFixed(2)].map((text) => text.padStart(9));
