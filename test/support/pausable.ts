@@ -14,9 +14,13 @@ import type {
 
 /** While it is paused time does not pass and no timer fires; at `resume` it jumps to the real time. */
 export class PausableClock implements Clock {
-  readonly #real = new SystemClock();
+  readonly #real: Clock;
   #frozenAtMs: number | undefined;
   #due: (() => void)[] = [];
+
+  constructor(real: Clock = new SystemClock()) {
+    this.#real = real;
+  }
 
   pause(): void {
     this.#frozenAtMs = this.#real.monotonicMs();
