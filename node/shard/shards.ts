@@ -50,18 +50,21 @@ export class Shards implements Executors {
   }
 
   remove(shard: SlotShard): void {
-    this.#listenerCount -= shard.writtenListeners.size;
-    shard.writtenListeners.clear();
+    this.#listenerCount -= shard.writtenListeners.length;
+    shard.writtenListeners.length = 0;
     const slots = this.#tables.get(shard.table);
     if (slots?.[shard.slot] === shard) slots[shard.slot] = undefined;
   }
 
   /** Calls `listener` after each turn that put entries of the slot into the log. */
   onWritten(shard: SlotShard, listener: () => void): () => void {
-    shard.writtenListeners.add(listener);
+    shard.writtenListeners.push(listener);
     this.#listenerCount++;
     return () => {
-      if (shard.writtenListeners.delete(listener)) this.#listenerCount--;
+      const at = shard.writtenListeners.indexOf(listener);
+      if (at < 0) return;
+      shard.writtenListeners.splice(at, 1);
+      this.#listenerCount--;
     };
   }
 
@@ -88,7 +91,7 @@ export class Shards implements Executors {
       const written = log.writer.endTurn();
       if (this.#listenerCount === 0) return undefined;
       for (const { table, slot } of written) {
-        for (const listener of this.find(table, slot)?.writtenListeners ?? []) listener();
+        for (const listener of this.find(table, slot)?.writtenListeners.slice() ?? []) listener();
       }
       return undefined;
     } catch (thrown) {

@@ -49,13 +49,15 @@ export interface SlotReplicaDeps {
   }) => void;
 }
 
+/** What the form of entries is checked with: one for all, used within a call. */
+const scratch = { header: new EntryHeader(), argv: new Argv() };
+
 const START: LogPosition = { term: 0, index: 0, crc: 0 };
 
 export class SlotReplica implements ReplicaLog {
   readonly shard: SlotShard;
   readonly #deps: SlotReplicaDeps;
   #durable: DurableIndex;
-  readonly #scratch = { header: new EntryHeader(), argv: new Argv() };
   #term = 0;
   #isListening = false;
 
@@ -169,10 +171,10 @@ export class SlotReplica implements ReplicaLog {
   appendFromLeader(bodies: readonly Buffer[]): AppendResult {
     assert(this.role !== "leader", "a leader takes no entries of others");
     const { log } = this.shard;
-    const { header } = this.#scratch;
+    const { header } = scratch;
     let isAppended = false;
     for (const body of bodies) {
-      if (!isWellFormedEntry(body, this.#scratch)) return { kind: "malformed" };
+      if (!isWellFormedEntry(body, scratch)) return { kind: "malformed" };
       readHeader(viewOf(body), 0, header);
       const { index, previousCrc } = header;
       if (header.kind === KIND_RAFT_STATE || header.table !== this.table || header.slot !== this.slot) {

@@ -43,12 +43,13 @@ export class SlotShard implements SlotExecutor {
   /** The position that the data is at. */
   readonly state: MutableState;
   /** Called after each turn that put entries of this slot into the log. */
-  readonly writtenListeners = new Set<() => void>();
+  readonly writtenListeners: (() => void)[] = [];
   /** See FollowerProgress. */
   followersNeedFrom = Number.POSITIVE_INFINITY;
   followersAcknowledged = Number.POSITIVE_INFINITY;
   readonly #node: ShardNode;
-  readonly #watchers = new KeyWatchers();
+  /** Made when someone watches for the first time. */
+  #watchers: KeyWatchers | undefined;
   #role: ReplicaRole = "recovering";
   #isFenced = false;
   #isReady = false;
@@ -161,10 +162,12 @@ export class SlotShard implements SlotExecutor {
 
   watchVersion(key: Buffer): number {
     const nowMs = this.#nowMs();
+    this.#watchers ??= new KeyWatchers();
     return this.#watchers.versionOf(key, nowMs, () => this.#expireAtMs(key));
   }
 
   onTouched(key: Buffer, changed: () => void): () => void {
+    this.#watchers ??= new KeyWatchers();
     return this.#watchers.onTouched(key, changed);
   }
 
@@ -192,7 +195,7 @@ export class SlotShard implements SlotExecutor {
 
   /** Executes one entry of the log; false where something must be read first. */
   replay(entry: EntryBytes, mayMiss: boolean): boolean {
-    if (this.#watchers.isActive) this.#watchers.touchAll();
+    if (this.#watchers?.isActive) this.#watchers.touchAll();
     return replayEntry(this.#node, { data: this.data, state: this.state, mayMiss }, entry);
   }
 
@@ -210,8 +213,8 @@ export class SlotShard implements SlotExecutor {
    * background; commands are refused meanwhile.
    */
   undoTurn(): void {
-    this.#watchers.touchAll();
-    this.#watchers.notify();
+    this.#watchers?.touchAll();
+    this.#watchers?.notify();
     if (this.state.index <= this.log.index) return;
     this.#isReady = false;
     this.#undoing = this.rewind(this.log.index).then((isRewound) => {
@@ -245,16 +248,16 @@ export class SlotShard implements SlotExecutor {
   /** The data was replaced by an installed snapshot. */
   resetState(state: SlotState): void {
     Object.assign(this.state, state);
-    this.#watchers.touchAll();
-    this.#watchers.notify();
+    this.#watchers?.touchAll();
+    this.#watchers?.notify();
   }
 
   /** The replica leaves this node: nothing is executed any more. */
   close(): void {
     this.setRole("recovering");
     this.#isClosed = true;
-    this.#watchers.touchAll();
-    this.#watchers.notify();
+    this.#watchers?.touchAll();
+    this.#watchers?.notify();
   }
 
   #nowMs(): number {
@@ -273,19 +276,17 @@ export class SlotShard implements SlotExecutor {
   /** The entry is in the turn's buffer: keeps the changes. */
   #commit(): void {
     const { state, log } = this;
-    const watchers = this.#watchers;
-    const isWatched = watchers.isActive;
-    if (isWatched) this.#touchWatched();
+    const watchers = this.#watchers?.isActive ? this.#watchers : undefined;
+    if (watchers) this.#touchWatched(watchers);
     state.index = log.index;
     state.term = log.term;
     state.crc = log.crc;
     state.nowMs = this.#node.stamp.nowMs;
     this.data.commit(state);
-    if (isWatched) watchers.notify();
+    watchers?.notify();
   }
 
-  #touchWatched(): void {
-    const watchers = this.#watchers;
+  #touchWatched(watchers: KeyWatchers): void {
     watchers.sweep(this.#node.stamp.nowMs);
     const areListed = this.data.visitTouched((buf, start, end) => watchers.touch(buf.toString("latin1", start, end)));
     if (!areListed) watchers.touchAll();
