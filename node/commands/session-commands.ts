@@ -5,6 +5,7 @@ import { clusterCommands } from "./cluster.ts";
 import type { SessionCommand } from "./command.ts";
 import { commandTableCommands } from "./command-table.ts";
 import { connectionCommands } from "./connection.ts";
+import { objectHelpCommand } from "./object.ts";
 import { serverCommands } from "./server.ts";
 import type { Session } from "./session.ts";
 import { transactionCommands } from "./transactions.ts";
@@ -16,4 +17,5 @@ export const sessionCommands: readonly SessionCommand<Session>[] = [
   ...serverCommands,
   ...commandTableCommands,
   ...clusterCommands,
+  objectHelpCommand,
 ];

@@ -6,6 +6,7 @@
 import type { Argv } from "../base/argv.ts";
 import type { Command, CommandFlag, DataCommand } from "../commands/command.ts";
 import type { Session } from "../commands/session.ts";
+import { MAX_USER_KEY_BYTES } from "../engine/key-codec.ts";
 import { slotOf } from "../meta/slot.ts";
 
 /** Answers of `slotOfKeys` beside slots. */
@@ -13,6 +14,8 @@ export const NO_KEYS = -1;
 export const SEVERAL_SLOTS = -2;
 /** The arguments make no sense: the command gives its own error, on any slot. */
 export const UNCLEAR_KEYS = -3;
+/** A key is longer than a record's can be: refused before anything runs. */
+export const LONG_KEY = -4;
 
 export class CommandPlan {
   readonly command: Command<Session>;
@@ -54,6 +57,7 @@ export class CommandPlan {
   /** The slot of all keys in a table of `slotCount` slots, or one of the answers above. */
   slotOfKeys(argv: Argv, slotCount: number): number {
     if (this.onlyKey > 0) {
+      if (argv.lengthOf(this.onlyKey) > MAX_USER_KEY_BYTES) return LONG_KEY;
       return slotCount === 1 ? 0 : slotOf(argv.buf, argv.start(this.onlyKey), argv.end(this.onlyKey), slotCount);
     }
     return this.#slotOfMany(argv, slotCount);
@@ -63,6 +67,7 @@ export class CommandPlan {
     const positions = keyPositions(this.command, argv);
     if (positions === undefined) return UNCLEAR_KEYS;
     let found = NO_KEYS;
+    for (const index of positions) if (argv.lengthOf(index) > MAX_USER_KEY_BYTES) return LONG_KEY;
     for (const index of positions) {
       const slot = slotOf(argv.buf, argv.start(index), argv.end(index), slotCount);
       if (found === NO_KEYS) found = slot;
@@ -81,13 +86,14 @@ export class CommandPlan {
 
 const TRANSACTION_CONTROL = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
 
-/** Positions of a command's keys; undefined where the arguments make no sense. */
+/** Positions of a command's keys; undefined where the arguments make no sense: too few, or a key of MSET has no value. */
 export function keyPositions(command: Command<Session>, argv: Argv): readonly number[] | undefined {
   const { keys } = command;
   if (keys.kind === "none") return [];
   if (keys.kind === "find") return keys.find(argv);
   const last = keys.last < 0 ? argv.count + keys.last : keys.last;
-  if (last >= argv.count) return undefined;
+  const hasPartOfGroup = (last - keys.first + 1) % keys.step !== 0 && keys.last < 0;
+  if (last >= argv.count || hasPartOfGroup) return undefined;
   const positions: number[] = [];
   for (let index = keys.first; index <= last; index += keys.step) positions.push(index);
   return positions;

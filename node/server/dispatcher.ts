@@ -19,7 +19,7 @@ import { ReplyWriter } from "../resp/reply.ts";
 import type { Executors, SlotExecutor } from "../shard/executor.ts";
 import type { BlockedClients, BlockedOwner } from "./blocking.ts";
 import type { Client, Verdict } from "./client.ts";
-import { CommandPlan, keyPositions, NO_KEYS, SEVERAL_SLOTS, UNCLEAR_KEYS } from "./command-plan.ts";
+import { CommandPlan, keyPositions, LONG_KEY, NO_KEYS, SEVERAL_SLOTS, UNCLEAR_KEYS } from "./command-plan.ts";
 import type { ForwardedCommands } from "./forwarded-commands.ts";
 import type { ClientPause } from "./pause.ts";
 import { errorReply, LEADER_LOST, movedText, noLeaderText, notServedText } from "./refusals.ts";
@@ -93,6 +93,7 @@ export class Dispatcher {
     const { table } = client.session.access;
     let slot = plan.slotOfKeys(argv, table.slots);
     if (slot < 0) {
+      if (slot === LONG_KEY) return this.#refuse(client, ERRORS.keyTooLong);
       const isAnywhere = slot === UNCLEAR_KEYS || (slot === NO_KEYS && table.slots === 1);
       if (!isAnywhere) return this.#runSpread(client, plan, argv, slot);
       slot = 0;

@@ -9,7 +9,7 @@ import type { LaterReply } from "../commands/command.ts";
 import type { SessionTransaction } from "../commands/session.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import type { ReplyWriter } from "../resp/reply.ts";
-import { type CommandPlan, NO_KEYS, SEVERAL_SLOTS, UNCLEAR_KEYS } from "./command-plan.ts";
+import { type CommandPlan, LONG_KEY, NO_KEYS, SEVERAL_SLOTS, UNCLEAR_KEYS } from "./command-plan.ts";
 import type { TableView } from "./tables.ts";
 import { WatchSet } from "./watch.ts";
 
@@ -123,6 +123,7 @@ export class Transaction implements SessionTransaction {
     if (plan.data === undefined) return undefined;
     const { table } = this.#runner;
     let slot = plan.slotOfKeys(argv, table.slots);
+    if (slot === LONG_KEY) return ERRORS.keyTooLong;
     if (slot === UNCLEAR_KEYS || (slot === NO_KEYS && table.slots === 1)) slot = table.slots === 1 ? 0 : this.#slot;
     if (slot === SEVERAL_SLOTS || (slot === NO_KEYS && plan.data.fanOut !== undefined)) return ERRORS.crossSlot;
     if (slot === NO_KEYS) return undefined;
