@@ -1,8 +1,8 @@
 /**
  * Runs random commands of a family here and on a redis-server 7.0 of this machine, and compares the replies byte by
  * byte. A tool for whoever writes a family, not a test: `node test/support/compare-with-redis.ts --family strings
- * [--count 20000] [--seed 1] [--show 10]`. Each round of 200 commands starts empty with a seed of its own, which is
- * printed with every difference: `--seed THAT --count 200` repeats it. Exits with 1 where anything differs.
+ * [--count 20000] [--seed 1] [--show 10] [--protocol 3]`. Each round of 200 commands starts empty with a seed of its
+ * own, which is printed with every difference: `--seed THAT --count 200` repeats it. Exits with 1 where anything differs.
  */
 
 import { parseArgs } from "node:util";
@@ -41,6 +41,7 @@ const { values } = parseArgs({
     family: { type: "string", default: "strings" },
     count: { type: "string", default: "20000" },
     seed: { type: "string", default: "1" },
+    protocol: { type: "string", default: "2" },
     show: { type: "string", default: "10" },
   },
 });
@@ -82,6 +83,7 @@ function shorten(text: string): string {
 async function compareRound(redis: RedisServer, family: CommandFamily, seed: number): Promise<string[]> {
   const random = new RandomSource(seed);
   const runner = new CommandRunner(dataCommands, { compareMisses: false });
+  runner.protocol = values.protocol === "3" ? 3 : 2;
   const commands: (readonly string[])[] = [];
   while (commands.length < ROUND_COMMANDS) {
     const parts = family.generate(random);
@@ -113,6 +115,7 @@ function callRaw(runner: CommandRunner, parts: readonly string[], name: string):
 const family = present(FAMILIES[values.family], `a family: ${Object.keys(FAMILIES).join(", ")}`);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const redis = await RedisServer.start();
+await redis.pipeline([["hello", values.protocol]]);
 let differing = 0;
 let compared = 0;
 try {

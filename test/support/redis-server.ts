@@ -71,14 +71,15 @@ function encodeCommand(parts: readonly string[]): Buffer {
   return Buffer.from(`*${parts.length}\r\n${parts.map((part) => `$${part.length}\r\n${part}\r\n`).join("")}`, "latin1");
 }
 
-/** Where the RESP2 reply that begins at `at` ends; -1 when it is not there wholly. */
+/** Where the reply that begins at `at` ends; -1 when it is not there wholly. */
 function replyEnd(buf: Buffer, at: number): number {
   const lineEnd = buf.indexOf("\r\n", at);
   if (lineEnd < 0) return -1;
   const size = Number(buf.toString("latin1", at + 1, lineEnd));
   let end = lineEnd + 2;
   const type = String.fromCharCode(buf[at] as number);
-  if (type === "$" && size >= 0) end += size + 2;
-  else if (type === "*") for (let i = 0; i < size && end >= 0; i++) end = replyEnd(buf, end);
+  const partCount = "*~>".includes(type) ? size : type === "%" ? 2 * size : 0;
+  if ("$=".includes(type) && size >= 0) end += size + 2;
+  for (let i = 0; i < partCount && end >= 0; i++) end = replyEnd(buf, end);
   return end > buf.length ? -1 : end;
 }
