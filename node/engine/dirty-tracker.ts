@@ -32,8 +32,9 @@ export class DirtyTracker {
   tick = 0;
   /** Slots that differ from the database, the longest waiting first. */
   queue: SlotSpace[] = [];
-  /** `onLimit` is called when a slot has more dirty bytes than this. */
+  /** `onLimit` is called when a slot has more dirty bytes than the first, or the node than the second. */
   slotLimitBytes = Number.POSITIVE_INFINITY;
+  limitBytes = Number.POSITIVE_INFINITY;
   onLimit: () => void = () => {};
   readonly #slab: Slab;
 
@@ -81,7 +82,7 @@ export class DirtyTracker {
     list.sizeBytes += sizeBytes;
     this.sizeBytes += sizeBytes;
     if (!space.isQueued) this.enqueue(space);
-    if (list.sizeBytes > this.slotLimitBytes) this.onLimit();
+    if (list.sizeBytes > this.slotLimitBytes || this.sizeBytes > this.limitBytes) this.onLimit();
   }
 
   /** A dirty entry was moved by the slab, its header with it. */

@@ -31,8 +31,8 @@ export function engineOptions(cacheBytes: number): EngineOptions {
     // Three seconds: a record that is written all the time goes to the database twenty times a minute, and a
     // recovery replays some seconds of log.
     ageTicks: 12,
-    // So that a batch, LevelDB's copy of it and the memtable stay small beside a cache of 64 MiB.
-    slotDirtyBytes: 8 * MIB,
+    // So that a batch, LevelDB's copy of it and the memtable stay small beside the cache.
+    slotDirtyBytes: Math.min(8 * MIB, cacheBytes / 8),
     // Half of the cache: the rest serves reads while LevelDB is behind.
     dirtyLimitBytes: Math.max(SMALLEST_CHUNK_BYTES, cacheBytes / 2),
   };

@@ -88,6 +88,7 @@ export class Flusher {
     this.#options = options;
     this.#deps = deps;
     deps.cache.dirty.slotLimitBytes = options.slotDirtyBytes;
+    deps.cache.dirty.limitBytes = PRESSURE * options.dirtyLimitBytes;
     deps.cache.dirty.onLimit = () => this.#schedule();
   }
 
