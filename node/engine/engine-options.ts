@@ -5,6 +5,8 @@ import type { FlusherOptions } from "./flusher.ts";
 export interface EngineOptions extends FlusherOptions {
   /** Bytes of the record cache: slabs and index. */
   readonly cacheBytes: number;
+  /** Reads that may be with the thread pool at once, of however many keys each. */
+  readonly poolReads: number;
 }
 
 const MIB = 1024 * 1024;
@@ -23,10 +25,19 @@ export const DEFAULT_CACHE_BYTES = 256 * MIB;
 export const LEVEL_WRITE_BUFFER_BYTES = 16 * MIB;
 export const LEVEL_BLOCK_CACHE_BYTES = 8 * MIB;
 
-/** The engine's options for a cache of `cacheBytes`. */
-export function engineOptions(cacheBytes: number): EngineOptions {
+/** Threads of libuv's pool that are left for the flusher and the log. */
+const OTHER_POOL_THREADS = 1;
+/** libuv's own default. */
+const DEFAULT_POOL_THREADS = 4;
+
+/**
+ * The engine's options for a cache of `cacheBytes`. `poolThreads`: what UV_THREADPOOL_SIZE was when the process
+ * started; on a disk that takes a millisecond for a read, each thread gives a thousand reads a second.
+ */
+export function engineOptions(cacheBytes: number, poolThreads = DEFAULT_POOL_THREADS): EngineOptions {
   return {
     cacheBytes,
+    poolReads: Math.max(1, poolThreads - OTHER_POOL_THREADS),
     tickMs: 250,
     // Three seconds: a record that is written all the time goes to the database twenty times a minute, and a
     // recovery replays some seconds of log.

@@ -91,7 +91,7 @@ export class Engine {
     const slab = new Slab(chunkBytesFor(options.cacheBytes));
     const dirty = new DirtyTracker(slab);
     const cache = new RecordCache(options, { slab, dirty, spaces: this.#byGeneration });
-    const reads = new ReadPath({ store, cache, clock });
+    const reads = new ReadPath(options, { store, cache, clock });
     this.#store = store;
     this.#cache = cache;
     this.#reads = reads;
@@ -201,9 +201,10 @@ export class Engine {
       space.isDropped = true;
       this.#spaces.delete(name);
       this.#byGeneration.delete(space.generation | 0);
-      await this.flusher.whenIdle();
-      this.#cache.dirty.abandon(space);
-      this.#cache.dirty.forget(space);
+      await this.flusher.runAlone(() => {
+        this.#cache.dirty.abandon(space);
+        this.#cache.dirty.forget(space);
+      });
       for (const generation of [space.flushed.generation, space.generation, ...space.droppedGenerations]) {
         generations.add(generation);
       }
@@ -223,7 +224,8 @@ export class Engine {
     const batch = this.#store.newBatch();
     batch.put(incomingGenerationKey(generation), NOTHING);
     batch.put(countersKey(), this.#encodeCounters());
-    await this.#store.write(batch, { sync: false });
+    // A counter that a loss of power takes back while the generation's keys stay would give the number out again.
+    await this.#store.write(batch, { sync: true });
     return generation;
   }
 
@@ -241,21 +243,18 @@ export class Engine {
    * the slot meanwhile; what it had is dropped.
    */
   async adopt(space: SlotSpace, record: SlotRecord): Promise<void> {
-    await this.flusher.whenIdle();
-    this.#cache.dropListed(this.#cache.dirty.abandon(space));
-    this.#cache.dirty.forget(space);
-    const batch = this.#store.newBatch();
-    for (const generation of [space.generation, space.flushed.generation, ...space.droppedGenerations]) {
-      batch.put(droppedGenerationKey(generation), NOTHING);
-    }
-    batch.delete(incomingGenerationKey(record.generation));
-    batch.put(slotKey(space.table, space.slot), encodeSlotRecord(record));
-    batch.put(countersKey(), this.#encodeCounters());
-    await this.#store.write(batch, { sync: true });
-    this.#byGeneration.delete(space.generation | 0);
-    space.flushed = record;
-    space.restoreFlushed();
-    this.#byGeneration.set(space.generation | 0, space);
+    await this.flusher.runAlone(async () => {
+      const batch = this.#store.newBatch();
+      for (const generation of [space.generation, space.flushed.generation, ...space.droppedGenerations]) {
+        batch.put(droppedGenerationKey(generation), NOTHING);
+      }
+      batch.delete(incomingGenerationKey(record.generation));
+      batch.put(slotKey(space.table, space.slot), encodeSlotRecord(record));
+      batch.put(countersKey(), this.#encodeCounters());
+      await this.#store.write(batch, { sync: true });
+      space.flushed = record;
+      this.#restore(space);
+    });
     this.garbage.noteDropped();
   }
 
@@ -273,13 +272,9 @@ export class Engine {
    * commands away from the slot until this resolves, and replays the log behind the applied index then.
    */
   async revert(space: SlotSpace): Promise<void> {
-    await this.flusher.whenIdle();
-    const isSwitched = space.generation !== space.flushed.generation;
-    this.#cache.dropListed(this.#cache.dirty.abandon(space));
-    this.#byGeneration.delete(space.generation | 0);
-    space.restoreFlushed();
-    this.#byGeneration.set(space.generation | 0, space);
-    if (isSwitched) this.garbage.noteDropped();
+    const { generation } = space;
+    await this.flusher.runAlone(() => this.#restore(space));
+    if (generation !== space.generation) this.garbage.noteDropped();
   }
 
   /** What of the slot's log the database has durably: entries up to here are not needed for recovery. */
@@ -308,6 +303,16 @@ export class Engine {
     const marks = await iterator.next(OPEN_SLICE);
     await iterator.close();
     for (const { key } of marks) await this.discard(parseDroppedGenerationKey(key));
+  }
+
+  /** Makes the slot what `flushed` says, forgetting what is dirty (also what the expirer did just now). */
+  #restore(space: SlotSpace): void {
+    const { dirty } = this.#cache;
+    this.#cache.dropListed(dirty.abandon(space));
+    dirty.forget(space);
+    this.#byGeneration.delete(space.generation | 0);
+    space.restoreFlushed();
+    this.#byGeneration.set(space.generation | 0, space);
   }
 
   #newRecord(replica: number): SlotRecord {

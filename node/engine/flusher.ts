@@ -104,12 +104,12 @@ export class Flusher {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
-    await this.whenIdle();
+    await this.#running;
   }
 
-  /** Resolves when no job is under way. */
-  async whenIdle(): Promise<void> {
-    await this.#running;
+  /** Runs `work` while no job is under way; what it awaits holds up the jobs behind it. */
+  async runAlone(work: () => void | Promise<void>): Promise<void> {
+    await this.#exclusively(async () => work());
   }
 
   /** How long a write should wait before it is executed, in ms: 0 up to half of the dirty limit, then growing. */

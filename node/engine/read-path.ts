@@ -15,8 +15,6 @@ import type { PageNumber, TreeId } from "./transaction.ts";
 
 /** While reads are asynchronous, every so manieth is made here all the same, to see whether the disk became fast. */
 const PROBE_EVERY = 64;
-/** Reads that wait for the pool at once: more would only queue there, before the flusher's writes. */
-const MAX_READS_IN_FLIGHT = 16;
 /** Ticks of the flusher during which a slot whose range was read is not frozen. */
 const SCAN_HOLD_TICKS = 8;
 /** Entries read from an iterator at a time. */
@@ -44,6 +42,7 @@ export class ReadPath {
   readonly #store: Store;
   readonly #cache: RecordCache;
   readonly #clock: Clock;
+  readonly #poolReads: number;
   #missCount = 0;
   #waiting: Wanted[] = [];
   #inFlightCount = 0;
@@ -51,7 +50,12 @@ export class ReadPath {
   /** Set while the database is closed for a reopen: only the pool's reads can wait for it. */
   #paused: { readonly resumed: Promise<void>; readonly resume: () => void } | undefined;
 
-  constructor(deps: { readonly store: Store; readonly cache: RecordCache; readonly clock: Clock }) {
+  /** @param options.poolReads reads that are with the thread pool at once; more wait here, gathered. */
+  constructor(
+    options: { readonly poolReads: number },
+    deps: { readonly store: Store; readonly cache: RecordCache; readonly clock: Clock },
+  ) {
+    this.#poolReads = options.poolReads;
     this.#store = deps.store;
     this.#cache = deps.cache;
     this.#clock = deps.clock;
@@ -119,8 +123,8 @@ export class ReadPath {
   }
 
   #dispatch(): void {
-    while (this.#waiting.length > 0 && this.#inFlightCount < MAX_READS_IN_FLIGHT) {
-      const share = Math.ceil(this.#waiting.length / (MAX_READS_IN_FLIGHT - this.#inFlightCount));
+    while (this.#waiting.length > 0 && this.#inFlightCount < this.#poolReads) {
+      const share = Math.ceil(this.#waiting.length / (this.#poolReads - this.#inFlightCount));
       const batch = this.#waiting.splice(0, share);
       this.#inFlightCount++;
       void this.#read(batch).finally(() => {
