@@ -195,9 +195,17 @@ export class ChallengeBook {
   }
 }
 
+/** A request's proof: its headers, and what its reply must be about. */
+export interface ProvenRequest {
+  readonly headers: Record<string, string>;
+  readonly nonce: string;
+  readonly challenge: string;
+}
+
 /** What a caller knows of a reply before it trusts it. */
 export interface ReceivedReply {
-  readonly nonce: string;
+  /** Of the request, as `prove` gave it. */
+  readonly asked: ProvenRequest;
   readonly status: number;
   readonly headers: Headers;
   readonly bodyHash: string;
@@ -224,19 +232,16 @@ export class CallerProof {
     this.#makeNonce = sources.makeNonce;
   }
 
-  /** Headers for a request to the manager at `baseUrl`, and the nonce that its reply must be about. */
-  prove(
-    baseUrl: string,
-    cluster: string | undefined,
-    content: CallContent,
-  ): { readonly headers: Record<string, string>; readonly nonce: string } {
+  /** Proves a request to the manager at `baseUrl`. */
+  prove(baseUrl: string, cluster: string | undefined, content: CallContent): ProvenRequest {
     const identity: CallIdentity = {
       cluster: cluster ?? UNKNOWN,
       caller: this.#caller,
       challenge: this.#challenges.get(baseUrl) ?? UNKNOWN,
       nonce: this.#makeNonce(),
     };
-    return { headers: proveRequest(this.#secret, this.#functions, { identity, content }), nonce: identity.nonce };
+    const headers = proveRequest(this.#secret, this.#functions, { identity, content });
+    return { headers, nonce: identity.nonce, challenge: identity.challenge };
   }
 
   /** Whether a reply comes from one who knows the secret; takes its challenge for the next request. */
@@ -244,9 +249,11 @@ export class CallerProof {
     const proof = reply.headers[PROOF_HEADERS.proof];
     const challenge = reply.headers[PROOF_HEADERS.challenge];
     if (typeof proof !== "string" || typeof challenge !== "string") return "unproven";
-    if (!isReplyProven(this.#secret, this.#functions, { ...reply, challenge, proof })) return "unproven";
-    const isNew = this.#challenges.get(baseUrl) !== challenge;
+    const { status, bodyHash, asked } = reply;
+    const content = { nonce: asked.nonce, status, challenge, bodyHash, proof };
+    if (!isReplyProven(this.#secret, this.#functions, content)) return "unproven";
     this.#challenges.set(baseUrl, challenge);
-    return reply.status === 401 && isNew ? "stale" : "proven";
+    // Compared with what this request used: of several at once all are told the new challenge.
+    return status === 401 && asked.challenge !== challenge ? "stale" : "proven";
   }
 }

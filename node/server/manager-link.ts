@@ -51,8 +51,8 @@ export class ManagerLink {
     this.#http = new HttpClient(clock);
     const functions = { mac: hmacSha256, isSame: isSameSecret };
     this.#proof = new CallerProof({ secret: options.secret, caller }, { functions, makeNonce: () => randomHex(16) });
-    this.#configured = options.managers;
-    this.#managers = options.managers;
+    this.#configured = options.managers.map((url) => url.replace(/\/+$/, ""));
+    this.#managers = this.#configured;
   }
 
   /** Base URLs of all managers that are known. */
@@ -100,16 +100,16 @@ export class ManagerLink {
   async #once(baseUrl: string, call: ManagerCall): Promise<ManagerAnswer & { readonly verdict: Verdict }> {
     const body = call.body === undefined ? "" : JSON.stringify(call.body);
     const content = { method: call.method, path: call.path, bodyHash: sha256(body) };
-    const { headers, nonce } = this.#proof.prove(baseUrl, call.cluster, content);
+    const asked = this.#proof.prove(baseUrl, call.cluster, content);
     const reply = await this.#http.send({
       method: call.method,
       url: baseUrl + call.path,
-      headers: { ...headers, "content-type": "application/json" },
+      headers: { ...asked.headers, "content-type": "application/json" },
       ...(body === "" ? {} : { body }),
       timeoutMs: call.timeoutMs,
       signal: call.signal,
     });
-    const received = { nonce, status: reply.status, headers: reply.headers, bodyHash: sha256(reply.body) };
+    const received = { asked, status: reply.status, headers: reply.headers, bodyHash: sha256(reply.body) };
     const verdict = this.#proof.check(baseUrl, received);
     const text = reply.body.toString("utf8");
     const said = reply.status === 200 ? undefined : decodeJson(errorReplySchema, text);

@@ -99,7 +99,7 @@ export class Playground {
     return { manager, store, fatal };
   }
 
-  client(managers: readonly Manager[], secret = SECRET): ManagerClient {
+  client(managers: readonly { readonly url: string }[], secret = SECRET): ManagerClient {
     const client = new ManagerClient(
       { managers: managers.map(({ url }) => url), secret, caller: "test", timeoutMs: 3000 },
       clock,

@@ -76,20 +76,20 @@ export class ProvenCaller {
 
   async #once(call: ProvenCall): Promise<{ reply: HttpReply; verdict: "proven" | "stale" | "unproven" }> {
     const content = { method: call.method, path: call.path, bodyHash: sha256(call.body ?? "") };
-    const { headers, nonce } = this.#proof.prove(call.baseUrl, call.cluster, content);
+    const asked = this.#proof.prove(call.baseUrl, call.cluster, content);
     const reply = await this.#http.send({
       method: call.method,
       url: call.baseUrl + call.path,
       headers: {
         ...call.headers,
-        ...headers,
+        ...asked.headers,
         ...(call.body === undefined ? {} : { "content-type": "application/json" }),
       },
       ...(call.body === undefined ? {} : { body: call.body }),
       ...(call.signal === undefined ? {} : { signal: call.signal }),
       timeoutMs: call.timeoutMs,
     });
-    const received = { nonce, status: reply.status, headers: reply.headers, bodyHash: sha256(reply.body) };
+    const received = { asked, status: reply.status, headers: reply.headers, bodyHash: sha256(reply.body) };
     return { reply, verdict: this.#proof.check(call.baseUrl, received) };
   }
 }
@@ -113,7 +113,7 @@ export class ManagerClient {
   #preferred = 0;
 
   constructor(options: ManagerClientOptions, clock: Clock) {
-    this.#options = options;
+    this.#options = { ...options, managers: options.managers.map((url) => url.replace(/\/+$/, "")) };
     this.#caller = new ProvenCaller(options, clock);
   }
 

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { hmacSha256, isSameSecret, sha256 } from "../../../node/base/mac.ts";
-import { CallerProof, ChallengeBook, checkRequest, proveReply } from "../../../node/meta/request-proof.ts";
+import {
+  CallerProof,
+  ChallengeBook,
+  checkRequest,
+  type ProvenRequest,
+  proveReply,
+} from "../../../node/meta/request-proof.ts";
 
 const functions = { mac: hmacSha256, isSame: isSameSecret };
 const content = { method: "GET", path: "/v1/status?x=1", bodyHash: sha256("") };
@@ -14,17 +20,19 @@ function setUp(secrets: readonly string[] = ["s3cret"]) {
   const caller = (secret = "s3cret") => new CallerProof({ secret, caller: "cli" }, { functions, makeNonce: fresh });
   const receive = (headers: Record<string, string>, over = {}) =>
     checkRequest(secrets, functions, { headers, content: { ...content, ...over }, book });
-  const replyTo = (checked: ReturnType<typeof receive>, status: number) => {
+  const replyTo = (asked: ProvenRequest, checked: ReturnType<typeof receive>, status: number) => {
     const nonce = checked.ok ? checked.identity.nonce : checked.nonce;
     const reply = { nonce, status, challenge: book.current, bodyHash: sha256("body") };
-    return { ...reply, headers: checked.secret === undefined ? {} : proveReply(checked.secret, functions, reply) };
+    const headers = checked.secret === undefined ? {} : proveReply(checked.secret, functions, reply);
+    return { asked, status, bodyHash: reply.bodyHash, headers };
   };
   /** A caller that has the current challenge. */
   const introduced = (secret = "s3cret") => {
     const proof = caller(secret);
-    const refused = receive(proof.prove(URL, undefined, content).headers);
+    const asked = proof.prove(URL, undefined, content);
+    const refused = receive(asked.headers);
     expect(refused).toMatchObject({ ok: false, fault: "ChallengeStale" });
-    expect(proof.check(URL, replyTo(refused, 401))).toBe("stale");
+    expect(proof.check(URL, replyTo(asked, refused, 401))).toBe("stale");
     return proof;
   };
   return { book, caller, receive, replyTo, introduced, pass: (ms: number) => (nowMs += ms) };
@@ -34,10 +42,11 @@ describe("the proof of the secret", () => {
   test("a caller without a challenge is given one, and is accepted with it", () => {
     const { introduced, receive, replyTo } = setUp();
     const proof = introduced();
-    const { headers, nonce } = proof.prove(URL, "c".repeat(32), content);
-    const checked = receive(headers);
-    expect(checked).toMatchObject({ ok: true, identity: { caller: "cli", cluster: "c".repeat(32), nonce } });
-    expect(proof.check(URL, replyTo(checked, 200))).toBe("proven");
+    const asked = proof.prove(URL, "c".repeat(32), content);
+    const checked = receive(asked.headers);
+    const identity = { caller: "cli", cluster: "c".repeat(32), nonce: asked.nonce };
+    expect(checked).toMatchObject({ ok: true, identity });
+    expect(proof.check(URL, replyTo(asked, checked, 200))).toBe("proven");
   });
 
   test("a request cannot be played again, nor changed", () => {
@@ -55,9 +64,10 @@ describe("the proof of the secret", () => {
   test("a wrong secret, a missing header and another protocol are refused, and the reply is not proven", () => {
     const { caller, introduced, receive, replyTo } = setUp();
     const wrong = caller("other");
-    const refused = receive(wrong.prove(URL, undefined, content).headers);
+    const asked = wrong.prove(URL, undefined, content);
+    const refused = receive(asked.headers);
     expect(refused).toMatchObject({ ok: false, fault: "ProofWrong", secret: undefined });
-    expect(wrong.check(URL, replyTo(refused, 401))).toBe("unproven");
+    expect(wrong.check(URL, replyTo(asked, refused, 401))).toBe("unproven");
     const { headers } = introduced().prove(URL, undefined, content);
     expect(receive({})).toMatchObject({ fault: "ProofMissing" });
     expect(receive({ ...headers, "pika-nonce": "short" })).toMatchObject({ fault: "ProofMissing" });
@@ -69,20 +79,31 @@ describe("the proof of the secret", () => {
     const { introduced, receive, replyTo } = setUp(["s3cret", "next"]);
     for (const secret of ["s3cret", "next"]) {
       const proof = introduced(secret);
-      const checked = receive(proof.prove(URL, undefined, content).headers);
+      const asked = proof.prove(URL, undefined, content);
+      const checked = receive(asked.headers);
       expect(checked).toMatchObject({ ok: true, secret });
-      expect(proof.check(URL, replyTo(checked, 200))).toBe("proven");
+      expect(proof.check(URL, replyTo(asked, checked, 200))).toBe("proven");
     }
   });
 
   test("a reply of another request, status or body is not proven", () => {
     const { introduced, receive, replyTo } = setUp();
     const proof = introduced();
-    const reply = replyTo(receive(proof.prove(URL, undefined, content).headers), 200);
-    expect(proof.check(URL, { ...reply, nonce: "f".repeat(32) })).toBe("unproven");
+    const asked = proof.prove(URL, undefined, content);
+    const reply = replyTo(asked, receive(asked.headers), 200);
+    expect(proof.check(URL, { ...reply, asked: { ...asked, nonce: "f".repeat(32) } })).toBe("unproven");
     expect(proof.check(URL, { ...reply, status: 500 })).toBe("unproven");
     expect(proof.check(URL, { ...reply, bodyHash: sha256("changed") })).toBe("unproven");
     expect(proof.check(URL, reply)).toBe("proven");
+  });
+
+  test("of several first requests at once each is told to try again, and then accepted", () => {
+    const { caller, receive, replyTo } = setUp();
+    const proof = caller();
+    const asked = [1, 2, 3].map(() => proof.prove(URL, undefined, content));
+    const replies = asked.map((one) => replyTo(one, receive(one.headers), 401));
+    expect(replies.map((reply) => proof.check(URL, reply))).toEqual(["stale", "stale", "stale"]);
+    for (const _ of asked) expect(receive(proof.prove(URL, undefined, content).headers).ok).toBe(true);
   });
 
   test("a challenge lives for a minute and then one more, and is renewed after 50,000 nonces", () => {

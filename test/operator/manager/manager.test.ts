@@ -147,6 +147,14 @@ describe("one manager on the embedded store", () => {
     expect(liar.agent.current()).toBeUndefined();
   });
 
+  test("answers several first questions of a client at once, and a URL with a slash at its end", async () => {
+    const { manager } = await play.manager(await play.embedded());
+    await waitForLeader([manager]);
+    const client = play.client([{ url: `${manager.url}/` }]);
+    const [status, nodes, tables] = await Promise.all([client.status(), client.nodes(), client.tables()]);
+    expect([status.nodes.registered, nodes.length, tables.length]).toEqual([0, 0, 0]);
+  });
+
   test("a port in use is a clear error", async () => {
     const { manager } = await play.manager(await play.embedded());
     const port = Number(new URL(manager.url).port);

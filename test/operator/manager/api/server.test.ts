@@ -166,7 +166,7 @@ describe("the proof on the wire", () => {
     const first = proof.prove(manager.url, undefined, content);
     const refused = await send("/v1/tables/replayed", first.headers, body);
     expect(refused.status).toBe(401);
-    const received = { nonce: first.nonce, status: 401, headers: refused.headers, bodyHash: sha256(refused.body) };
+    const received = { asked: first, status: 401, headers: refused.headers, bodyHash: sha256(refused.body) };
     expect(proof.check(manager.url, received)).toBe("stale");
     const { headers } = proof.prove(manager.url, undefined, content);
     const changed = JSON.stringify(putTableRequest({ replicas: 3 }));
