@@ -33,12 +33,8 @@ export async function runStatus(
   );
   output.line();
   output.table(["TABLE", "READY", "SLOTS", "REPLICAS", "PASSWORD", "KEYS", "SIZE"], tables.map(tableRow));
-  for (const note of [
-    ...status.notes,
-    ...tables.flatMap(({ name, notes }) => notes.map((text) => `table ${name}: ${text}`)),
-  ]) {
-    output.line(`note: ${note}`);
-  }
+  // Those of the tables are among them.
+  for (const note of status.notes) output.line(`note: ${note}`);
 }
 
 function nodeRow(node: NodeReply): string[] {

@@ -13,6 +13,7 @@ import type { Logger } from "../../node/base/log.ts";
 import { randomHex } from "../../node/base/mac.ts";
 import type { Metrics } from "../../node/base/metrics.ts";
 import { type ClusterId, parseClusterId } from "../../node/meta/ids.ts";
+import { countAllSlots } from "./api/answers.ts";
 import { ProvenCaller } from "./api/client.ts";
 import { ApiServer, PASSED_ON_HEADER, type PassedCall } from "./api/server.ts";
 import { Election } from "./election.ts";
@@ -224,6 +225,14 @@ export class Manager implements Service {
       { name: "pika_manager_topology_epoch", help: "Epoch of the topology, while leading." },
       () => this.#session?.state?.epoch ?? 0,
     );
+    const states = ["withLeader", "underReplicated", "lost"] as const;
+    const names = { withLeader: "led", underReplicated: "under_replicated", lost: "lost" };
+    for (const state of states) {
+      const help = `Slots that are ${names[state].replace("_", "-")}, while leading.`;
+      metrics.observe({ name: `pika_manager_slots_${names[state]}_count`, help }, () =>
+        this.#session === undefined ? 0 : countAllSlots(this.#session)[state],
+      );
+    }
     metrics.observe({ name: "pika_manager_nodes_alive_count", help: "Nodes heard of lately, while leading." }, () => {
       const session = this.#session;
       return [...(session?.state?.nodes.keys() ?? [])].filter((node) => session?.observed.isAlive(node)).length;

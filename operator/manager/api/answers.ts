@@ -3,9 +3,12 @@
 import type { NodeId } from "../../../node/meta/ids.ts";
 import type { ClusterReply, NodeReply, SlotCounts, StatusReply, TableReply } from "../../../node/meta/manager-api.ts";
 import { type ClusterState, findTable, type NodeRecord, type TableRecord } from "../core/cluster-state.ts";
-import { describeTable, judgeRestart } from "../core/status.ts";
+import { countSlots, describeTable, judgeRestart } from "../core/status.ts";
 import type { LeaderSession } from "../leader-session.ts";
 import { type ApiReply, answer, fault } from "./api-reply.ts";
+
+/** Notes in one status; each table has its own in its answer. */
+const MAX_NOTES = 100;
 
 /** What an answer is made from. */
 export interface Question {
@@ -143,9 +146,16 @@ export function answerStatus(question: Question): ApiReply {
     tables: { total: tables.length, ready: readyTables },
     slots: sumSlots(tables.map((table) => table.slots)),
     isReady: nodes.ready >= desired && readyTables === tables.length,
-    notes,
+    notes: notes.slice(0, MAX_NOTES),
   };
   return answer(reply);
+}
+
+/** How all slots are, for the metrics. */
+export function countAllSlots(session: LeaderSession): SlotCounts {
+  const { state } = session;
+  if (state === undefined) return sumSlots([]);
+  return sumSlots([...state.tables.values()].map((record) => countSlots(state, record, session.observed)));
 }
 
 function sumSlots(counts: readonly SlotCounts[]): SlotCounts {

@@ -38,6 +38,9 @@ describe("one manager on the embedded store", () => {
       expect(agent.isConfirmed).toBe(true);
     }
     expect(await client.restartSafety("demo-nodes-0")).toMatchObject({ isSafe: true });
+    const metrics = await (await fetch(`${manager.url}/metrics`)).text();
+    expect(metrics).toContain("pika_manager_slots_led_count 64\n");
+    expect(metrics).toContain("pika_manager_nodes_alive_count 3\n");
   });
 
   test("gives a restarted node new terms for what it leads, once per start", async () => {
