@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { Manager } from "../../../operator/manager/manager.ts";
+import type { Manager, ManagerOptions } from "../../../operator/manager/manager.ts";
 import { type Etcd, hasEtcd, startEtcd } from "../../support/etcd.ts";
 import {
   Playground,
@@ -26,13 +26,13 @@ describe.runIf(hasEtcd())("three managers on one etcd", () => {
     readonly pausable: PausableStore;
   }
 
-  async function startThree(): Promise<Member[]> {
+  async function startThree(over: Partial<ManagerOptions> = {}): Promise<Member[]> {
     const prefix = `/pika/test/election-${prefixCount++}`;
     const members: Member[] = [];
     for (let i = 0; i < 3; i++) {
       const clock = new PausableClock();
       const pausable = new PausableStore(play.etcd(etcd?.url ?? "", clock));
-      members.push({ ...(await play.manager(pausable, { prefix, clock })), clock, pausable });
+      members.push({ ...(await play.manager(pausable, { prefix, clock, ...over })), clock, pausable });
     }
     return members;
   }
@@ -136,6 +136,22 @@ describe.runIf(hasEtcd())("three managers on one etcd", () => {
     expect(again.agent.grantedUntilMs).toBe(Number.NEGATIVE_INFINITY);
     // It learned where the managers were from what it persisted.
     expect(again.agent.managers).toEqual(expect.arrayContaining(urlsOf(members)));
+  });
+
+  test("the largest tables fit, through etcd and to the nodes", async () => {
+    const members = await startThree({ leaseTtlMs: 5000, heartbeatMs: 500, grantMs: 2000 });
+    const client = play.client(managersOf(members));
+    await waitForLeader(managersOf(members));
+    await client.putCluster(putClusterRequest(3));
+    for (let i = 0; i < 2; i++) await client.putTable(`t${i}`, putTableRequest({ slots: 16384, replicas: 3 }));
+    const nodes = [];
+    for (const name of ["a", "b", "c"]) nodes.push(await play.node(urlsOf(members), { name }));
+    for (const { agent } of nodes) await waitFor(() => agent.current()?.assignments.size === 2);
+    const status = await waitFor(async () => {
+      const now = await client.status();
+      return now.isReady ? now : undefined;
+    });
+    expect(status.slots).toEqual({ total: 2 * 16384, withLeader: 2 * 16384, underReplicated: 0, lost: 0 });
   });
 
   test("an etcd that stands still is survived: the same cluster goes on", async () => {
