@@ -26,6 +26,8 @@ type Level = ClassicLevel<Buffer, Buffer>;
 type LevelBatch = ReturnType<typeof newLevelBatch>;
 type LevelSnapshotHandle = ReturnType<Level["snapshot"]>;
 
+/** What an iterator reads in one go on the library's thread; the library's 16 KiB are four pages. */
+const HIGH_WATER_BYTES = 256 * 1024;
 const BUFFERS = { keyEncoding: "buffer", valueEncoding: "buffer" } as const;
 
 function newLevelBatch(db: Level) {
@@ -160,6 +162,7 @@ export class LevelStore implements Store {
     const iterator = this.#opened().iterator({
       gte: range.gte,
       lt: range.lt,
+      highWaterMarkBytes: HIGH_WATER_BYTES,
       ...(range.limit === undefined ? {} : { limit: range.limit }),
       ...(snapshot instanceof LevelStoreSnapshot ? { snapshot: snapshot.handle } : {}),
     });
@@ -167,7 +170,12 @@ export class LevelStore implements Store {
       next: (count) =>
         this.#convert("reading a range", async () => {
           const entries: StoreEntry[] = [];
-          for (const [key, value] of await iterator.nextv(count)) entries.push({ key, value });
+          // The library ends a slice early when it has HIGH_WATER_BYTES.
+          while (entries.length < count) {
+            const slice = await iterator.nextv(count - entries.length);
+            if (slice.length === 0) break;
+            for (const [key, value] of slice) entries.push({ key, value });
+          }
           return entries;
         }),
       close: () => iterator.close(),

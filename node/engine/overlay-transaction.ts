@@ -15,6 +15,7 @@ import { type HashKey, hash32 } from "../base/hash.ts";
 import { Prng } from "../base/prng.ts";
 import { FLAG_ABSENT, FLAG_PAGE, hashPage, PAGE_KEY_BYTES, writePageKey } from "./cache-entry.ts";
 import type { DirtyList } from "./dirty-list.ts";
+import { pageKey, recordKey } from "./key-codec.ts";
 import { HASHES, rangeCovers, rangePiece } from "./loaded-range.ts";
 import { Overlay } from "./overlay.ts";
 import {
@@ -26,7 +27,7 @@ import {
   type OverlayEntry,
 } from "./overlay-entry.ts";
 import { PageBuffers } from "./page-buffers.ts";
-import { type MissedEntry, missedPage, missedRecord, type ReadPath } from "./read-path.ts";
+import type { MissedEntry, ReadPath } from "./read-path.ts";
 import type { RecordCache } from "./record-cache.ts";
 import { scanMerged } from "./record-scan.ts";
 import type { Ref } from "./slab.ts";
@@ -397,14 +398,15 @@ export class OverlayTransaction implements Transaction {
   }
 
   #loadRecord(hash: number, buf: Buffer, start: number, end: number): OverlayEntry {
-    this.missCount++;
     const space = this.#activeSpace();
-    const key = Buffer.from(buf.subarray(start, end));
-    const missed = missedRecord(space, hash, key);
-    const value = this.#read(missed);
+    const databaseKey = recordKey(space.generation, hash, { buf, start, end });
+    if (this.#mustMiss()) {
+      const key = Buffer.from(buf.subarray(start, end));
+      this.#miss({ space, pageFlag: 0, hash, key, databaseKey });
+    }
+    const value = this.#reads.readSync(databaseKey);
     const entry = this.#overlay.addRecord(hash, buf, start, end);
-    this.#overlay.hasLoaded = true;
-    setLoaded(entry, value);
+    this.#setLoaded(entry, value);
     return entry;
   }
 
@@ -416,22 +418,36 @@ export class OverlayTransaction implements Transaction {
   }
 
   #loadPage(tree: TreeId, page: PageNumber): OverlayEntry {
-    this.missCount++;
-    const key = Buffer.allocUnsafe(PAGE_KEY_BYTES);
-    writePageKey(key, tree, page);
-    const missed = { pageFlag: FLAG_PAGE, hash: hashPage(tree, page), key };
-    const value = this.#read(missedPage(this.#activeSpace(), { tree, page }, missed));
+    const space = this.#activeSpace();
+    const databaseKey = pageKey(space.generation, tree, page);
+    if (this.#mustMiss()) {
+      const key = Buffer.allocUnsafe(PAGE_KEY_BYTES);
+      writePageKey(key, tree, page);
+      this.#miss({ space, pageFlag: FLAG_PAGE, hash: hashPage(tree, page), key, databaseKey });
+    }
+    const value = this.#reads.readSync(databaseKey);
     if (value === undefined) throw this.#lostPage(tree, page);
     const entry = this.#overlay.addPage(tree, page);
-    this.#overlay.hasLoaded = true;
-    setLoaded(entry, value);
+    this.#setLoaded(entry, value);
     return entry;
   }
 
-  /** Reads from the database here, or throws MISS and remembers what was missing. */
-  #read(missed: MissedEntry): Buffer | undefined {
-    if (!this.#reads.shouldMiss(this.#isForcedSync)) return this.#reads.readSync(missed.databaseKey);
-    this.#missed = { kind: "entry", entry: missed };
+  #setLoaded(entry: OverlayEntry, value: Buffer | undefined): void {
+    this.#overlay.hasLoaded = true;
+    entry.state = OVERLAY_LOADED;
+    entry.setWhole(value ?? EMPTY);
+    entry.setPrevious(0, value !== undefined, value === undefined ? 0 : entry.keyEnd - entry.keyStart + value.length);
+  }
+
+  /** Whether what is not cached is to be read on the thread pool rather than here. */
+  #mustMiss(): boolean {
+    this.missCount++;
+    return this.#reads.shouldMiss(this.#isForcedSync);
+  }
+
+  /** Remembers what was missing and ends the attempt. */
+  #miss(entry: MissedEntry): never {
+    this.#missed = { kind: "entry", entry };
     throw MISS;
   }
 
@@ -477,10 +493,4 @@ function viewOf(entry: OverlayEntry, out: View): boolean {
   if (!entry.isPresent) return false;
   entry.view(out);
   return true;
-}
-
-function setLoaded(entry: OverlayEntry, value: Buffer | undefined): void {
-  entry.state = OVERLAY_LOADED;
-  entry.setWhole(value ?? EMPTY);
-  entry.setPrevious(0, value !== undefined, value === undefined ? 0 : entry.keyEnd - entry.keyStart + value.length);
 }

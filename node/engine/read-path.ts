@@ -6,12 +6,11 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { pageKey, recordKey, recordRange } from "./key-codec.ts";
+import { recordRange } from "./key-codec.ts";
 import { FIRST_READ_MODE, nextReadMode, type ReadMode } from "./read-mode.ts";
 import type { RecordCache } from "./record-cache.ts";
 import type { SlotSpace } from "./slot-space.ts";
 import type { Store, StoreEntry } from "./store.ts";
-import type { PageNumber, TreeId } from "./transaction.ts";
 
 /** While reads are asynchronous, every so manieth is made here all the same, to see whether the disk became fast. */
 const PROBE_EVERY = 64;
@@ -20,7 +19,7 @@ const SCAN_HOLD_TICKS = 8;
 /** Entries read from an iterator at a time. */
 const RANGE_SLICE = 1024;
 
-/** What a command missed. `hash` and `key` name a record, `tree` and `page` a page. */
+/** A record or page that a command missed. */
 export interface MissedEntry {
   readonly space: SlotSpace;
   readonly pageFlag: number;
@@ -153,20 +152,4 @@ export class ReadPath {
       for (const { reject } of batch) reject(error);
     }
   }
-}
-
-/** The database's key of a missed record. */
-export function missedRecord(space: SlotSpace, hash: number, key: Buffer): MissedEntry {
-  const range = { buf: key, start: 0, end: key.length };
-  return { space, pageFlag: 0, hash, key, databaseKey: recordKey(space.generation, hash, range) };
-}
-
-/** The database's key of a missed page. */
-export function missedPage(
-  space: SlotSpace,
-  name: { readonly tree: TreeId; readonly page: PageNumber },
-  entry: Pick<MissedEntry, "pageFlag" | "hash" | "key">,
-): MissedEntry {
-  const { pageFlag, hash, key } = entry;
-  return { space, pageFlag, hash, key, databaseKey: pageKey(space.generation, name.tree, name.page) };
 }

@@ -36,7 +36,7 @@ export interface StoreSnapshot {
 
 /** Reads a range in slices. Must be closed. */
 export interface StoreIterator {
-  /** Up to `count` next entries; empty at the end. */
+  /** The `count` next entries; fewer only at the end. */
   next(count: number): Promise<readonly StoreEntry[]>;
   close(): Promise<void>;
 }

@@ -84,6 +84,17 @@ export function describeStore(name: string, create: () => Promise<Store>): void 
       expect(await keysOf({ gte: bytes("c"), lt: bytes("\xff\xff") })).toEqual(["c", "\xff"]);
     });
 
+    test("a slice is as long as it was asked for, however large the values", async () => {
+      const batch = store.newBatch();
+      for (let i = 0; i < 40; i++) batch.put(Buffer.from([1, i]), Buffer.alloc(50_000, i));
+      await store.write(batch, { sync: false });
+      const iterator = store.iterate({ gte: Buffer.from([1]), lt: Buffer.from([2]) });
+      expect((await iterator.next(30)).map(({ key }) => key[1])).toEqual(Array.from({ length: 30 }, (_, i) => i));
+      expect((await iterator.next(30)).length).toBe(10);
+      expect(await iterator.next(30)).toEqual([]);
+      await iterator.close();
+    });
+
     test("a snapshot and an iterator see one moment", async () => {
       await put(store, { a: "1", b: "1" });
       const snapshot = store.snapshot();
