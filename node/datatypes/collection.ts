@@ -9,12 +9,16 @@
 
 import type { Argv } from "../base/argv.ts";
 import { assert } from "../base/assert.ts";
-import type { RecordType } from "../engine/record-format.ts";
+import { RECORD_ZSET, type RecordType } from "../engine/record-format.ts";
 import type { Transaction } from "../engine/transaction.ts";
+import { DESCRIPTOR_BYTES } from "../engine/tree-pages.ts";
 import type { InlineEntries } from "./inline-entries.ts";
 import { LiveRecord, TREE_FORM } from "./record.ts";
+import { Scratch } from "./scratch.ts";
 
 const NO_BYTES = Buffer.alloc(0);
+/** Descriptors lie here: they are handed to the transaction and stay as they are. */
+const scratch = new Scratch();
 
 export abstract class Collection {
   readonly record: LiveRecord = new LiveRecord();
@@ -60,8 +64,8 @@ export abstract class Collection {
   abstract count(): number;
   /** Points at the trees whose descriptors lie at `buf[start, …)`. */
   protected abstract attachTrees(buf: Buffer, start: number): void;
-  /** The trees' descriptors, in fresh bytes. */
-  protected abstract describeTrees(): Buffer;
+  /** Writes the trees' descriptors, one behind the other, at `buf[start]`. */
+  protected abstract describeTrees(buf: Buffer, start: number): void;
 
   /** Stores what was changed; a value that has become empty is deleted. */
   close(): void {
@@ -69,8 +73,10 @@ export abstract class Collection {
     this.isChanged = false;
     if (this.count() === 0) this.record.delete(this.tx);
     else if (this.isTree) {
-      const descriptors = this.describeTrees();
-      this.record.write(this.tx, this.#type | TREE_FORM, descriptors, 0, descriptors.length);
+      const sizeBytes = this.#type === RECORD_ZSET ? 2 * DESCRIPTOR_BYTES : DESCRIPTOR_BYTES;
+      const start = scratch.take(sizeBytes);
+      this.describeTrees(scratch.buf, start);
+      this.record.write(this.tx, this.#type | TREE_FORM, scratch.buf, start, start + sizeBytes);
     } else {
       const inline = this.#inline;
       const start = inline.finish();

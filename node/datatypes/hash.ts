@@ -103,8 +103,8 @@ export class Hash extends Collection {
     this.#tree.open(this.tx, buf, start);
   }
 
-  protected describeTrees(): Buffer {
-    return this.#tree.describe();
+  protected describeTrees(buf: Buffer, start: number): void {
+    this.#tree.describe(buf, start);
   }
 
   #becomeTree(): void {

@@ -9,7 +9,6 @@ import { type HashKey, hash32 } from "../base/hash.ts";
 import { KeyedTree } from "../engine/keyed-tree.ts";
 import { type Transaction, View } from "../engine/transaction.ts";
 import { TreeCursor } from "../engine/tree-cursor.ts";
-import { DESCRIPTOR_BYTES } from "../engine/tree-pages.ts";
 import { ByteRange } from "./collection.ts";
 import { TreeKey } from "./tree-key.ts";
 
@@ -38,11 +37,9 @@ export class HashedTree {
     this.#tree.open(tx, buf, at);
   }
 
-  /** The tree's descriptor, in fresh bytes. */
-  describe(): Buffer {
-    const descriptor = Buffer.allocUnsafe(DESCRIPTOR_BYTES);
-    this.#tree.writeDescriptor(descriptor, 0);
-    return descriptor;
+  /** Writes the tree's descriptor, DESCRIPTOR_BYTES long, at `buf[at]`. */
+  describe(buf: Buffer, at: number): void {
+    this.#tree.writeDescriptor(buf, at);
   }
 
   discard(): void {

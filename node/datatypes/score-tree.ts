@@ -7,7 +7,6 @@ import { copyRange } from "../base/bytes.ts";
 import { KeyedTree } from "../engine/keyed-tree.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import { TreeCursor } from "../engine/tree-cursor.ts";
-import { DESCRIPTOR_BYTES } from "../engine/tree-pages.ts";
 import { ByteRange } from "./collection.ts";
 import { TreeKey } from "./tree-key.ts";
 import { readScore, SCORE_BYTES, writeScore } from "./zset-score.ts";
@@ -40,11 +39,9 @@ export class ScoreTree {
     this.#tree.open(tx, buf, at);
   }
 
-  /** The tree's descriptor, in fresh bytes. */
-  describe(): Buffer {
-    const descriptor = Buffer.allocUnsafe(DESCRIPTOR_BYTES);
-    this.#tree.writeDescriptor(descriptor, 0);
-    return descriptor;
+  /** Writes the tree's descriptor, DESCRIPTOR_BYTES long, at `buf[at]`. */
+  describe(buf: Buffer, at: number): void {
+    this.#tree.writeDescriptor(buf, at);
   }
 
   discard(): void {

@@ -118,8 +118,8 @@ export class RedisSet extends Collection {
     this.#tree.open(this.tx, buf, start);
   }
 
-  protected describeTrees(): Buffer {
-    return this.#tree.describe();
+  protected describeTrees(buf: Buffer, start: number): void {
+    this.#tree.describe(buf, start);
   }
 
   #becomeTree(): void {

@@ -228,8 +228,9 @@ export class Zset extends Collection {
     this.#scores.open(this.tx, buf, start + DESCRIPTOR_BYTES);
   }
 
-  protected describeTrees(): Buffer {
-    return Buffer.concat([this.#members.describe(), this.#scores.describe()]);
+  protected describeTrees(buf: Buffer, start: number): void {
+    this.#members.describe(buf, start);
+    this.#scores.describe(buf, start + DESCRIPTOR_BYTES);
   }
 
   #takeScoreTree(isThere: boolean): boolean {
