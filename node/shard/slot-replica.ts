@@ -208,6 +208,9 @@ export class SlotReplica implements ReplicaLog {
     if (isPast) return { kind: "needsSnapshot" };
     writer.cutBehind(shard.log, position);
     this.#durable.reset(position.index);
+    // `last` says the cut only from the next turn on, and nobody else may have a reason to end this one.
+    this.#deps.shards.requestEnd();
+    await this.#settle();
     return { kind: "cut", lostCount: bodies.length, path };
   }
 
