@@ -77,8 +77,12 @@ export class LogSyncer {
     this.#dirty.push({ segment, path, writtenBytes: 0, ...target });
   }
 
-  /** A turn has been written up to `sizeBytes` of the current file. */
+  /**
+   * A turn has been written up to `sizeBytes` of the current file.
+   * @throws OperatingError BinlogSyncFailed, now and for ever once a sync has failed: nothing may be promised.
+   */
   afterWrite(sizeBytes: number): void {
+    if (this.#failure) throw this.#failure;
     const current = this.#dirty.at(-1);
     assert(current !== undefined, "a log file is open");
     current.writtenBytes = sizeBytes;
@@ -92,8 +96,9 @@ export class LogSyncer {
     }
   }
 
-  /** Makes all that was written durable, on this thread. */
+  /** Makes all that was written durable, on this thread. @throws OperatingError BinlogSyncFailed. */
   syncNow(): void {
+    if (this.#failure) throw this.#failure;
     const written = this.written;
     if (!isBehind(written, this.#durable)) return;
     try {
@@ -103,8 +108,7 @@ export class LogSyncer {
         dirty.syncDirectory = undefined;
       }
     } catch (thrown) {
-      this.#fail(thrown);
-      return;
+      throw this.#fail(thrown);
     }
     this.#settle(written);
   }
@@ -128,7 +132,7 @@ export class LogSyncer {
     this.#isStopped = true;
     this.#timer?.cancel();
     await this.#inFlight;
-    this.syncNow();
+    if (!this.#failure) this.syncNow();
     for (const dirty of this.#dirty) dirty.file.close();
     this.#dirty.length = 0;
   }
@@ -172,7 +176,7 @@ export class LogSyncer {
     for (const listener of this.#listeners) listener();
   }
 
-  #fail(cause: unknown): void {
+  #fail(cause: unknown): OperatingError {
     const path = this.#dirty.at(-1)?.path ?? "the log";
     this.#failure = new OperatingError(
       "BinlogSyncFailed",
@@ -180,5 +184,6 @@ export class LogSyncer {
       { data: { path }, cause },
     );
     this.#deps.fatal(this.#failure);
+    return this.#failure;
   }
 }
