@@ -8,7 +8,6 @@ import { ListTree } from "../engine/list-tree.ts";
 import { RECORD_LIST } from "../engine/record-format.ts";
 import { View } from "../engine/transaction.ts";
 import { TreeCursor } from "../engine/tree-cursor.ts";
-import { DESCRIPTOR_BYTES } from "../engine/tree-pages.ts";
 import { Collection } from "./collection.ts";
 import { InlineList } from "./list-inline.ts";
 
@@ -131,10 +130,8 @@ export class List extends Collection {
     this.#tree.open(this.tx, buf, start);
   }
 
-  protected override describeTrees(): Buffer {
-    const descriptor = Buffer.allocUnsafe(DESCRIPTOR_BYTES);
-    this.#tree.writeDescriptor(descriptor, 0);
-    return descriptor;
+  protected override describeTrees(buf: Buffer, start: number): void {
+    this.#tree.writeDescriptor(buf, start);
   }
 
   #removeInline(wanted: Wanted, limit: number, isFromEnd: boolean): number {

@@ -58,17 +58,6 @@ export function visitLongString(
   tree.visit(part.from, part.to, visit);
 }
 
-/** Makes a new tree with the same bytes; answers its descriptor (COPY). O(pages). */
-export function copyLongString(tx: Transaction, descriptor: Buffer, at: number): Buffer {
-  tree.open(tx, descriptor, at);
-  tree.copyTo(copied);
-  const out = Buffer.allocUnsafe(DESCRIPTOR_BYTES);
-  copied.writeDescriptor(out, 0);
-  return out;
-}
-
-const copied = new ByteTree();
-
 function descriptorOfTree(): Buffer {
   const out = Buffer.allocUnsafe(DESCRIPTOR_BYTES);
   tree.writeDescriptor(out, 0);

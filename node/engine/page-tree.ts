@@ -153,7 +153,7 @@ export abstract class PageTree extends TreePages {
     this.count += this.deltaCount;
     this.sizeBytes += this.deltaSize;
     assert(this.count >= 0 && this.sizeBytes >= 0, "a tree's totals are never negative");
-    this.isChanged = true;
+    if (this.deltaCount !== 0 || this.deltaSize !== 0 || this.partCount > 0) this.isChanged = true;
     if (this.partCount > 0) this.#growRoot();
     if (this.#hasLostEntry) this.#shrinkRoot();
     this.#hasLostEntry = false;
@@ -251,6 +251,7 @@ export abstract class PageTree extends TreePages {
   }
 
   #shrinkRoot(): void {
+    this.isChanged = true;
     while (this.height > 0) {
       const page = this.read(this.root, this.height);
       const count = slotCount(page);

@@ -82,7 +82,7 @@ const FILLS: Readonly<Record<string, (key: string, i: number) => readonly (strin
   z: (key, i) => ["zadd", key, i, `element:${i}`],
 };
 
-for (const size of [1000, 1_000_000]) {
+for (const size of [1_000, 1_000_000]) {
   const filled = new Set<string>();
   for (const [name, load] of LOADS) {
     if (only.length > 0 && !only.includes(name)) continue;

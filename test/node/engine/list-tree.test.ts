@@ -142,12 +142,12 @@ describe.each([
   });
 });
 
-test("a queue of 200,000 goes through a bounded number of pages", () => {
+test("a queue of 50,000 goes through a bounded number of pages", () => {
   const stored = new StoredTree(new ListTree(), false);
   const bytes = Buffer.from("0123456789");
   stored.run((tree) => {
     for (let i = 0; i < 5000; i++) tree.insert(0, bytes, 0, bytes.length);
-    for (let i = 0; i < 200_000; i++) {
+    for (let i = 0; i < 50_000; i++) {
       tree.insert(0, bytes, 0, bytes.length);
       tree.remove(tree.count - 1);
     }
@@ -157,10 +157,10 @@ test("a queue of 200,000 goes through a bounded number of pages", () => {
   expect(stored.tx.pages.size).toBeLessThan(25);
 });
 
-test("an element in the middle of 300,000 is found with a page a level", () => {
+test("an element in the middle of 100,000 is found with a page a level", () => {
   const stored = new StoredTree(new ListTree(), false);
   stored.run((tree) => {
-    for (let i = 0; i < 300_000; i++) {
+    for (let i = 0; i < 100_000; i++) {
       const bytes = Buffer.from(String(i));
       tree.insert(tree.count, bytes, 0, bytes.length);
     }
@@ -168,22 +168,22 @@ test("an element in the middle of 300,000 is found with a page a level", () => {
   checkTree(stored.tx, stored.tree);
   const out = new View();
   const [found, reads] = stored.run((tree) => {
-    tree.get(150_000, out);
+    tree.get(50_000, out);
     return [textOf(out), stored.tx.readCount];
   });
-  expect([found, reads]).toEqual(["150000", stored.tree.height + 1]);
+  expect([found, reads]).toEqual(["50000", stored.tree.height + 1]);
 });
 
 test("trimming all but the middle frees the pages without reading the leaves", () => {
   const stored = new StoredTree(new ListTree(), false);
   stored.run((tree) => {
     const bytes = Buffer.alloc(100, "x");
-    for (let i = 0; i < 100_000; i++) tree.insert(tree.count, bytes, 0, 100);
+    for (let i = 0; i < 40_000; i++) tree.insert(tree.count, bytes, 0, 100);
   });
   const leaves = stored.tx.pages.size;
   const reads = stored.run((tree) => {
-    tree.removeRange(50_010, 100_000);
-    tree.removeRange(0, 50_000);
+    tree.removeRange(20_010, 40_000);
+    tree.removeRange(0, 20_000);
     return stored.tx.readCount;
   });
   checkTree(stored.tx, stored.tree);

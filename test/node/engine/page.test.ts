@@ -1,0 +1,111 @@
+import { expect, test } from "vitest";
+import {
+  childCount,
+  childPage,
+  childSize,
+  findChild,
+  insertEntry,
+  removeEntries,
+  setChildTotals,
+} from "../../../node/engine/inner-page.ts";
+import {
+  elementAt,
+  findElement,
+  insertElement,
+  NewElement,
+  overwriteElement,
+  removeElements,
+  viewKey,
+  viewValue,
+} from "../../../node/engine/leaf-page.ts";
+import {
+  contentBytes,
+  freeBytes,
+  garbageBytes,
+  KEYED,
+  makePage,
+  moveSlotsToEnd,
+  slotCount,
+} from "../../../node/engine/page.ts";
+import { View } from "../../../node/engine/transaction.ts";
+
+function put(page: View, index: number, key: string, value: string): void {
+  insertElement(page, index, elementOf(key, value));
+}
+
+function elementOf(key: string, value: string): NewElement {
+  const element = new NewElement();
+  element.setKey(Buffer.from(key), 0, key.length);
+  element.setValue(Buffer.from(value), 0, value.length);
+  return element;
+}
+
+function entries(page: View): string[] {
+  const out = new View();
+  const text = () => out.buf.toString("latin1", out.start, out.end);
+  return Array.from({ length: slotCount(page) }, (_, i) => {
+    viewKey(page, elementAt(page, i), out);
+    const key = text();
+    viewValue(page, elementAt(page, i), out);
+    return `${key}=${text()}`;
+  });
+}
+
+function viewOf(text: string): View {
+  return Object.assign(new View(), { buf: Buffer.from(text), start: 0, end: text.length });
+}
+
+test("the worked example of page.ts", () => {
+  const page = new View();
+  makePage(page, KEYED, false, 32);
+  put(page, 0, "a", "1");
+  put(page, 1, "b", "");
+  expect(page.buf.toString("hex")).toBe("01000002000000130000000001016131010062000000000000000000" + "0010000c");
+});
+
+test("elements are put, overwritten and removed in place, and what is lost is garbage", () => {
+  const page = new View();
+  makePage(page, KEYED, false, 64);
+  put(page, 0, "b", "2");
+  put(page, 0, "a", "one");
+  put(page, 2, "c", "3");
+  expect(entries(page)).toEqual(["a=one", "b=2", "c=3"]);
+  expect([findElement(page, Buffer.from("b"), 0, 1), findElement(page, Buffer.from("bb"), 0, 2)]).toEqual([1, 2]);
+  const before = contentBytes(page);
+  expect(overwriteElement(page, 0, elementOf("a", "1"))).toBe(true);
+  expect(overwriteElement(page, 1, elementOf("b", "longer"))).toBe(false);
+  removeElements(page, 1, 1);
+  expect(entries(page)).toEqual(["a=1", "c=3"]);
+  expect(garbageBytes(page)).toBe(2 + 4);
+  expect(contentBytes(page)).toBe(before - 2 - 6);
+});
+
+test("a page that gets room keeps its elements, and one without room is not written", () => {
+  const page = new View();
+  makePage(page, KEYED, false, 24);
+  put(page, 0, "a", "1234");
+  const free = freeBytes(page);
+  expect(() => put(page, 1, "b", "1234")).toThrow("room");
+  makePage(page, KEYED, false, 24);
+  put(page, 0, "a", "1234");
+  expect(freeBytes(page)).toBe(free);
+  page.buf = Buffer.concat([page.buf, Buffer.alloc(40)]);
+  page.end = page.buf.length;
+  moveSlotsToEnd(page, 24);
+  put(page, 1, "b", "1234");
+  expect(entries(page)).toEqual(["a=1234", "b=1234"]);
+});
+
+test("children are found by their separators, and the first one has none", () => {
+  const page = new View();
+  makePage(page, KEYED, true, 256);
+  ["", "f", "m"].forEach((separator, index) => {
+    insertEntry(page, index, 10 + index, viewOf(separator));
+    setChildTotals(page, index, 2 ** 33 + index, 2 ** 40 + index);
+  });
+  const find = (key: string) => childPage(page, findChild(page, Buffer.from(key), 0, key.length));
+  expect(["", "e", "f", "lzz", "m", "z"].map(find)).toEqual([10, 10, 11, 11, 12, 12]);
+  expect([childCount(page, 2), childSize(page, 2)]).toEqual([2 ** 33 + 2, 2 ** 40 + 2]);
+  removeEntries(page, 0, 1);
+  expect(["", "e", "f", "m"].map(find)).toEqual([11, 11, 11, 12]);
+});
