@@ -10,6 +10,8 @@ import { join } from "node:path";
 import { SystemClock } from "../node/base/clock.ts";
 import { messageOf, OperatingError } from "../node/base/errors.ts";
 import { readOptions } from "../node/base/options.ts";
+import { nodeOptions } from "../node/node-options.ts";
+import { runNode } from "../node/run-node.ts";
 import { Output } from "../operator/cli/output.ts";
 import { createProgram } from "../operator/cli/program.ts";
 import type { ChildProcess, Launch } from "../operator/cli/supervisor.ts";
@@ -82,6 +84,12 @@ async function main(): Promise<void> {
         summary: "run one manager of a cluster",
         options: managerOptions,
         run: (layers, signal) => runManager(readOptions(managerOptions, layers), { signal, programVersion: version }),
+      },
+      {
+        name: "node",
+        summary: "run one node of a cluster, or, without managers, one on its own",
+        options: nodeOptions,
+        run: (layers, signal) => runNode(readOptions(nodeOptions, layers), { signal, programVersion: version }),
       },
     ],
   });

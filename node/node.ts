@@ -1,37 +1,52 @@
 /**
- * `pika node`: puts the data plane, the links to peers and the client port together, and starts and stops them in order.
- * Start: data directory → recovery → topology → peers → replicas → clients → HTTP. Stop: the other way round; clients
- * are answered what they have asked, then the log is synced and the database closed.
+ * `pika node`: puts the data plane, the links to peers and the client port together, and starts and stops them in
+ * order.
+ * Start: data directory → HTTP → recovery → managers → peers → replicas → clients. A node that belongs to no cluster
+ * yet asks the managers first. Stop: the other way round; clients are answered what they have asked, then the log is
+ * synced and the database closed.
  */
 
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import { type Clock, SystemClock } from "./base/clock.ts";
+import { present } from "./base/assert.ts";
+import { type Clock, delay, SystemClock } from "./base/clock.ts";
 import type { HashKey } from "./base/hash.ts";
 import { type Service, stopAll } from "./base/lifecycle.ts";
 import { createLogger, type Logger } from "./base/log.ts";
 import { Metrics } from "./base/metrics.ts";
 import { Prng } from "./base/prng.ts";
 import { NodeFileSystem } from "./binlog/file-system.ts";
+import { readSecret } from "./cluster-secret.ts";
 import { CommandRegistry, dataCommands } from "./commands/registry.ts";
 import { DataPlane } from "./data-plane.ts";
 import { DataDirectory } from "./engine/data-directory.ts";
 import { LevelStore } from "./engine/leveldb-store.ts";
-import type { TableId } from "./meta/ids.ts";
-import type { TopologyNode } from "./meta/topology.ts";
+import type { ClusterId, NodeId, TableId } from "./meta/ids.ts";
+import type { Topology, TopologyNode } from "./meta/topology.ts";
+import type { TopologySource } from "./meta/topology-source.ts";
 import { NoPeers } from "./no-peers.ts";
+import { observeNode } from "./node-metrics.ts";
 import type { NodeOptions } from "./node-options.ts";
+import { NodeReporter } from "./node-report.ts";
+import { Peering } from "./replication/peering.ts";
+import type { Forwarder, ForwardHandler } from "./router/forwarding.ts";
 import { AdminHttp } from "./server/admin-http.ts";
 import { ClientServer } from "./server/client-server.ts";
+import { ManagerAgent } from "./server/manager-agent.ts";
+import { readTopologyFile } from "./server/topology-file.ts";
 import { Turn } from "./server/turn.ts";
 import { leadAll, makeClusterId, StandaloneTopology } from "./standalone.ts";
 
 const MIB = 1024 * 1024;
 const STORE_BUFFER_BYTES = 16 * MIB;
 const STORE_CACHE_BYTES = 8 * MIB;
+/** How long clients wait at a start for the replicas that the node held to get their roles. */
+const ROLES_WAIT_MS = 10_000;
 
 export interface NodeDeps {
-  /** SHUTDOWN was asked for, or the node cannot go on (`error`): whoever runs it stops it. */
+  /** Told to the managers; default "0.0.0". */
+  readonly programVersion?: string;
+  /** SHUTDOWN was asked for (undefined), or the node cannot go on: whoever runs it stops it. */
   readonly onStop: (error: unknown) => void;
   readonly clock?: Clock;
   readonly log?: Logger;
@@ -40,6 +55,7 @@ export interface NodeDeps {
 export interface RunningNode extends Service {
   /** Ports in use, once started. */
   readonly clientPort: number;
+  readonly peerPort: number;
   readonly httpPort: number;
 }
 
@@ -56,6 +72,8 @@ class PikaNode implements RunningNode {
   readonly #metrics = new Metrics();
   /** In the order of their start. */
   #parts: Service[] = [];
+  #plane: DataPlane | undefined;
+  #peering: Peering | undefined;
   #server: ClientServer | undefined;
   #http: AdminHttp | undefined;
   #isReady = false;
@@ -64,11 +82,16 @@ class PikaNode implements RunningNode {
     this.#options = options;
     this.#deps = deps;
     this.#clock = deps.clock ?? new SystemClock();
-    this.#log = deps.log ?? createLogger({ level: options.logLevel, fields: { process: "node" } });
+    this.#log =
+      deps.log ?? createLogger({ level: options.logLevel, fields: { process: "node", name: nameOf(options) } });
   }
 
   get clientPort(): number {
     return this.#server?.port ?? this.#options.port;
+  }
+
+  get peerPort(): number {
+    return this.#peering?.port ?? this.#options.peerPort;
   }
 
   get httpPort(): number {
@@ -77,7 +100,14 @@ class PikaNode implements RunningNode {
 
   async start(): Promise<void> {
     try {
-      await this.#start();
+      const directory = DataDirectory.open({ path: this.#options.dataDir, cluster: undefined });
+      this.#parts.push({ start: async () => {}, stop: async () => directory.release() });
+      await this.#startHttp();
+      if (this.#options.managers.length === 0) await this.#startAlone(directory);
+      else await this.#startMember(directory);
+      this.#isReady = true;
+      const { cluster, node } = directory.identity;
+      this.#log.info({ node, cluster, port: this.clientPort, httpPort: this.httpPort }, "node ready");
     } catch (error) {
       await this.stop();
       throw error;
@@ -91,39 +121,141 @@ class PikaNode implements RunningNode {
     await stopAll(parts);
   }
 
-  async #start(): Promise<void> {
-    const { dataDir, standaloneSlots } = this.#options;
-    const directory = DataDirectory.open({ path: dataDir, cluster: undefined });
-    this.#parts.push({ start: async () => {}, stop: async () => directory.release() });
+  async #startAlone(directory: DataDirectory): Promise<void> {
     const cluster = directory.identity.cluster ?? makeClusterId();
     directory.join(cluster);
-    const self = directory.identity.node;
-    const topology = new StandaloneTopology(cluster, this.#describe(self), standaloneSlots);
-    const plane = this.#createPlane(directory, topology);
-    await this.#run(plane);
+    const topology = new StandaloneTopology(
+      cluster,
+      this.#describe(directory.identity.node),
+      this.#options.standaloneSlots,
+    );
+    const plane = await this.#startPlane(directory, cluster, () => topology.current());
     await leadAll(plane.replicas, topology.current());
-    const turn = new Turn(() => plane.executors.endTurn(), this.#fatal);
-    const server = this.#createServer(plane, turn, topology);
-    this.#server = server;
+    const server = this.#createServer({
+      plane,
+      source: topology,
+      forwarder: new NoPeers(),
+      self: directory.identity.node,
+    });
     await this.#run(server);
-    await this.#startHttp();
-    this.#isReady = true;
-    this.#log.info({ node: self, cluster, port: this.clientPort, httpPort: this.httpPort }, "node ready");
   }
 
-  #createPlane(directory: DataDirectory, topology: StandaloneTopology): DataPlane {
+  async #startMember(directory: DataDirectory): Promise<void> {
+    const secret = readSecret(this.#options.secretFile);
+    const { path } = directory;
+    let cluster = directory.identity.cluster;
+    const joined = Promise.withResolvers<ClusterId>();
+    const agent = this.#createAgent(directory, secret, joined.resolve);
+    let plane: DataPlane;
+    if (cluster === undefined) {
+      await this.#run(agent);
+      cluster = await joined.promise;
+      plane = await this.#startPlane(directory, cluster, () => agent.current());
+    } else {
+      const known = await readTopologyFile(path, cluster).catch(() => undefined);
+      plane = await this.#startPlane(directory, cluster, () => agent.current() ?? known);
+      await this.#run(agent);
+    }
+    await this.#startPeering({ plane, agent, secret, cluster, self: directory.identity.node });
+  }
+
+  async #startPeering(what: {
+    plane: DataPlane;
+    agent: ManagerAgent;
+    secret: string;
+    cluster: ClusterId;
+    self: NodeId;
+  }): Promise<void> {
+    const { plane, agent, secret, cluster, self } = what;
+    const { host, peerPort } = this.#options;
+    const peering = new Peering(
+      { identity: { cluster, node: self }, host, port: peerPort, secret, isLeaseEnforced: false },
+      {
+        clock: this.#clock,
+        logger: this.#log,
+        random: Math.random,
+        source: agent,
+        host: plane.replicas,
+        handler: this.#lateHandler(),
+        onLostWrites: ({ table, slot }, count, path) =>
+          this.#log.warn({ table, slot, count, path }, "writes that the new leader does not have were set aside"),
+      },
+    );
+    this.#peering = peering;
+    const server = this.#createServer({ plane, source: agent, forwarder: peering.forwarder, self });
+    await topologyOf(agent);
+    await this.#run(peering);
+    await Promise.race([peering.settled(), delay(this.#clock, ROLES_WAIT_MS)]);
+    await this.#run(server);
+  }
+
+  /** The server answers peers; it is made after the links that it forwards by. */
+  #lateHandler(): ForwardHandler {
+    const handler = () => present(this.#server, "server").peerRequests;
+    return {
+      handle: (request, responder) => handler().handle(request, responder),
+      watch: (request) => handler().watch(request),
+      unwatch: (watchId) => handler().unwatch(watchId),
+    };
+  }
+
+  #createAgent(directory: DataDirectory, secret: string, onJoined: (cluster: ClusterId) => void): ManagerAgent {
+    const { managers } = this.#options;
+    const { name, host, peerPort, httpPort, announceHost, announcePort, zone } = this.#describe(
+      directory.identity.node,
+    );
+    return new ManagerAgent(
+      {
+        managers,
+        secret,
+        dataDirectory: directory.path,
+        nodeId: directory.identity.node,
+        clusterId: directory.identity.cluster,
+        name,
+        host,
+        peerPort,
+        httpPort,
+        announceHost,
+        announcePort,
+        zone,
+        programVersion: this.#deps.programVersion ?? "0.0.0",
+      },
+      {
+        clock: this.#clock,
+        logger: this.#log,
+        report: new NodeReporter({
+          clock: this.#clock,
+          plane: () => this.#plane,
+          peering: () => this.#peering,
+          server: () => this.#server,
+          isReady: () => this.#isReady,
+        }),
+        onJoined: async (cluster) => {
+          directory.join(cluster);
+          onJoined(cluster);
+        },
+        onFatal: this.#fatal,
+      },
+    );
+  }
+
+  async #startPlane(
+    directory: DataDirectory,
+    cluster: ClusterId,
+    topology: () => Topology | undefined,
+  ): Promise<DataPlane> {
     const { cacheBytes, fsync } = this.#options;
     const registry = new CommandRegistry<never>(dataCommands);
-    const { cluster, node } = directory.identity;
-    return new DataPlane(
+    const { node } = directory.identity;
+    const plane = new DataPlane(
       {
         paths: { root: directory.path, binlog: directory.binlogPath, lostWrites: directory.lostWritesPath },
-        identity: { cluster: cluster ?? makeClusterId(), node },
+        identity: { cluster, node },
         fsync,
         cacheBytes,
-        hashKeyOf: (table) => hashKeyOf(topology, table),
-        hasPeers: () => false,
-        level: () => topology.current().featureLevel,
+        hashKeyOf: (table) => hashKeyOf(topology(), table),
+        hasPeers: (table, slot) => (topology()?.assignments.get(table)?.[slot]?.replicas.length ?? 0) > 1,
+        level: () => topology()?.featureLevel ?? 1,
       },
       {
         clock: this.#clock,
@@ -139,33 +271,64 @@ class PikaNode implements RunningNode {
         fatal: this.#fatal,
       },
     );
+    await this.#run(plane);
+    this.#plane = plane;
+    return plane;
   }
 
-  #createServer(plane: DataPlane, turn: Turn, topology: StandaloneTopology): ClientServer {
+  #createServer(what: { plane: DataPlane; source: TopologySource; forwarder: Forwarder; self: NodeId }): ClientServer {
+    const { plane, source, forwarder, self } = what;
     const { host, port, maxClients, idleSeconds, slowlogMicros, cacheBytes, fsync } = this.#options;
-    const self = [...topology.current().nodes.keys()][0];
-    if (self === undefined) throw new TypeError("the topology has this node");
-    return new ClientServer(
+    const server = new ClientServer(
       { host, port, maxClients, idleSeconds, slowLogMicros: slowlogMicros, cacheBytes },
       {
         self,
         clock: this.#clock,
         log: this.#log,
         executors: plane.executors,
-        turn,
-        topology,
-        forwarder: new NoPeers(),
+        turn: new Turn(() => plane.executors.endTurn(), this.#fatal),
+        topology: source,
+        forwarder,
         seed: randomBytes(4).readUInt32LE(),
+        writeDelayMs: () => plane.writeDelayMs(),
         node: {
-          infoLines: () => ({}),
+          infoLines: (section) => this.#infoLines(section),
           setActiveExpiry: () => {},
           lastSaveSeconds: () => Math.floor(this.#clock.wallMs() / 1000),
-          waitReplicas: () => Promise.resolve(0),
+          waitReplicas: () => Promise.resolve(this.#followersInSync()),
           onShutdown: () => this.#deps.onStop(undefined),
           parameters: [{ name: "appendfsync", value: fsync, kind: "text", isFixed: true }],
         },
       },
     );
+    this.#server = server;
+    observeNode(this.#metrics, { server, plane, peering: this.#peering, isReady: () => this.#isReady });
+    return server;
+  }
+
+  /** The smallest number of followers in sync that any slot led here has. */
+  #followersInSync(): number {
+    const counts = new Map<string, number>();
+    for (const { table, slot, isInSync } of this.#peering?.followerLags() ?? []) {
+      const name = `${table}/${slot}`;
+      counts.set(name, (counts.get(name) ?? 0) + (isInSync ? 1 : 0));
+    }
+    return counts.size === 0 ? 0 : Math.min(...counts.values());
+  }
+
+  #infoLines(section: string): Readonly<Record<string, string | number>> {
+    if (section !== "replication") return {};
+    const lags = this.#peering?.followerLags() ?? [];
+    const following = this.#peering?.following() ?? [];
+    return {
+      led_replicas: [...(this.#plane?.replicas.all() ?? [])].filter(({ role }) => role === "leader").length,
+      followers: lags.length,
+      followers_in_sync: lags.filter(({ isInSync }) => isInSync).length,
+      followers_lag_entries: lags.reduce((sum, { lagEntries }) => sum + lagEntries, 0),
+      following: following.length,
+      following_in_sync: following.filter(({ isInSync }) => isInSync).length,
+      following_lag_entries: following.reduce((sum, { lagEntries }) => sum + lagEntries, 0),
+    };
   }
 
   async #startHttp(): Promise<void> {
@@ -186,15 +349,15 @@ class PikaNode implements RunningNode {
     this.#deps.onStop(error);
   };
 
-  #describe(id: TopologyNode["id"]): TopologyNode {
-    const { name, announceHost, announcePort, port, peerPort, httpPort, zone } = this.#options;
+  #describe(id: NodeId): TopologyNode {
+    const { announceHost, announcePort, port, peerPort, zone } = this.#options;
     const host = announceHost === "" ? hostname() : announceHost;
     return {
       id,
-      name: name === "" ? hostname() : name,
+      name: nameOf(this.#options),
       host,
       peerPort,
-      httpPort,
+      httpPort: this.httpPort,
       announceHost: host,
       announcePort: announcePort === 0 ? port : announcePort,
       zone,
@@ -203,8 +366,24 @@ class PikaNode implements RunningNode {
   }
 }
 
-function hashKeyOf(topology: StandaloneTopology, table: TableId): HashKey | undefined {
-  const seed = topology.current().tables.get(table)?.hashSeed;
+function nameOf(options: NodeOptions): string {
+  return options.name === "" ? hostname() : options.name;
+}
+
+/** Resolves once a topology is known. */
+function topologyOf(source: TopologySource): Promise<void> {
+  if (source.current() !== undefined) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const forget = source.onChange(() => {
+    if (source.current() === undefined) return;
+    forget();
+    resolve();
+  });
+  return promise;
+}
+
+function hashKeyOf(topology: Topology | undefined, table: TableId): HashKey | undefined {
+  const seed = topology?.tables.get(table)?.hashSeed;
   if (seed === undefined) return undefined;
   return { k0: Number.parseInt(seed.slice(0, 8), 16) | 0, k1: Number.parseInt(seed.slice(8), 16) | 0 };
 }

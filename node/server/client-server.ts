@@ -29,7 +29,7 @@ import { DEFAULT_OUTPUT_LIMITS, type OutputLimits } from "./output-limits.ts";
 import { listParameters, type ServerSettings } from "./parameters.ts";
 import { ClientPause } from "./pause.ts";
 import { Routes } from "./routes.ts";
-import type { ClientSession, SessionServices } from "./session.ts";
+import type { SessionServices } from "./session.ts";
 import { SlotRunner, type SlotRunnerDeps } from "./slot-runner.ts";
 import { SlowLog } from "./slow-log.ts";
 import { SpreadRunner } from "./spread-runner.ts";
@@ -73,6 +73,8 @@ export interface ClientServerDeps {
   readonly turn: Turn;
   readonly topology: TopologySource;
   readonly forwarder: Forwarder;
+  /** By how much the next write is to be put off, ms: the database is behind. 0 when absent. */
+  readonly writeDelayMs?: () => number;
   readonly node: NodeServices;
   /** Seed of what need not be unpredictable (RANDOMKEY over slots). */
   readonly seed: number;
@@ -88,7 +90,7 @@ export class ClientServer implements Service {
   #unsubscribe: (() => void) | undefined;
 
   constructor(options: ClientServerOptions, deps: ClientServerDeps) {
-    const { clock, executors, forwarder, node } = deps;
+    const { clock, executors, forwarder } = deps;
     const registry = new CommandRegistry<Session>([...dataCommands, ...sessionCommands]);
     const tables = new Tables();
     const { turn } = deps;
@@ -107,44 +109,19 @@ export class ClientServer implements Service {
     const forwarded = new ForwardedCommands({ forwarder, routes: this.#routes, slots });
     const pause = new ClientPause(clock);
     const slowLog = new SlowLog(clock);
-    const dispatcher = new Dispatcher({ ...runner, registry, spread, forwarded, pause });
+    const dispatcher = new Dispatcher({
+      ...runner,
+      registry,
+      spread,
+      forwarded,
+      pause,
+      writeDelayMs: deps.writeDelayMs ?? (() => 0),
+    });
     this.statistics = new Statistics(slowLog);
     this.clients = new ClientList(clock, pause);
     this.peerRequests = new PeerRequests({ ...runner, registry, spread, tables });
     const settings = settingsOf(options, this.statistics, slowLog);
-    const keysCommand = dataCommandNamed(registry, "keys");
-    const info = new InfoText({
-      clock,
-      nodeId: deps.self,
-      clients: this.clients,
-      statistics: this.statistics,
-      plans: () => dispatcher.plans.values(),
-      port: () => this.#listener.port,
-      maxClients: () => settings.listener.maxClients,
-      cacheBytes: options.cacheBytes,
-      extra: node.infoLines,
-    });
-    const parameters = listParameters(settings, () => this.#listener.port);
-    const services: SessionServices = {
-      tables,
-      runner,
-      config: new Config([...parameters, ...node.parameters]),
-      commands: { list: () => registry.all, named: (name) => registry.named(name.toLowerCase()) },
-      clientsOf: (session) => this.clients.viewOf(session),
-      slowLogOf: (session) => slowLog.viewOf(() => session.access.table.id),
-      clusterOf: (session: ClientSession) =>
-        createClusterView({ routes: this.#routes, executors, keysCommand }, () => session.access.table),
-      nodeOf: (session) =>
-        createNodeControl(session, {
-          clock,
-          info,
-          node,
-          spread,
-          statistics: this.statistics,
-          plans: () => dispatcher.plans.values(),
-          countCommand: dataCommandNamed(registry, "dbsize"),
-        }),
-    };
+    const services = this.#createServices({ options, deps, registry, tables, runner, dispatcher, spread, settings });
     this.#listener = new Listener(
       { host: options.host, port: options.port },
       {
@@ -164,6 +141,47 @@ export class ClientServer implements Service {
         },
       },
     );
+  }
+
+  /** What the commands of connections may see and do. */
+  #createServices(what: {
+    options: ClientServerOptions;
+    deps: ClientServerDeps;
+    registry: CommandRegistry<Session>;
+    tables: Tables;
+    runner: SlotRunnerDeps;
+    dispatcher: Dispatcher;
+    spread: SpreadRunner;
+    settings: ServerSettings;
+  }): SessionServices {
+    const { options, deps, registry, tables, runner, dispatcher, spread, settings } = what;
+    const { statistics, slowLog } = settings;
+    const { clock, executors, node } = deps;
+    const portOf = () => this.#listener.port;
+    const plans = () => dispatcher.plans.values();
+    const info = new InfoText({
+      clock,
+      nodeId: deps.self,
+      clients: this.clients,
+      statistics,
+      plans,
+      port: portOf,
+      maxClients: () => settings.listener.maxClients,
+      cacheBytes: options.cacheBytes,
+      extra: node.infoLines,
+    });
+    const clusterDeps = { routes: this.#routes, executors, keysCommand: dataCommandNamed(registry, "keys") };
+    const countCommand = dataCommandNamed(registry, "dbsize");
+    return {
+      tables,
+      runner,
+      config: new Config([...listParameters(settings, portOf), ...node.parameters]),
+      commands: { list: () => registry.all, named: (name) => registry.named(name.toLowerCase()) },
+      clientsOf: (session) => this.clients.viewOf(session),
+      slowLogOf: (session) => slowLog.viewOf(() => session.access.table.id),
+      clusterOf: (session) => createClusterView(clusterDeps, () => session.access.table),
+      nodeOf: (session) => createNodeControl(session, { clock, info, node, spread, statistics, plans, countCommand }),
+    };
   }
 
   /** The client port in use, once started. */

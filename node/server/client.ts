@@ -30,6 +30,8 @@ export interface Client {
   blocked: BlockedHandle | undefined;
   /** When a command that could not run yet is given up (monotonic ms); 0 while none waits. */
   waitDeadlineMs: number;
+  /** Whether its write was put off already. */
+  isDelayed: boolean;
   /** `host:port` of the other end, and of this one. */
   readonly address: string;
   readonly localAddress: string;

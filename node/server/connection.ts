@@ -56,6 +56,7 @@ export class Connection implements Client, TurnParticipant {
   readonly localAddress: string;
   blocked: BlockedHandle | undefined;
   waitDeadlineMs = 0;
+  isDelayed = false;
   lastActiveMs: number;
   lastCommand = "NULL";
   readonly #socket: Socket;

@@ -38,6 +38,8 @@ export interface DispatcherDeps extends SlotRunnerDeps {
   readonly spread: SpreadRunner;
   readonly forwarded: ForwardedCommands;
   readonly pause: ClientPause;
+  /** By how much the next write is to be put off, ms. */
+  readonly writeDelayMs: () => number;
 }
 
 export class Dispatcher {
@@ -101,6 +103,7 @@ export class Dispatcher {
     if (!client.queue.isEmpty && !this.#mayOverlap(client, plan)) return "whenEmpty";
     const executor = this.#executors.find(table.id, slot);
     if (executor === undefined || !executor.isServing) return this.#runElsewhere({ client, plan, argv, table, slot });
+    if (plan.isWrite && this.#delays(client)) return "retry";
     const data = plan.data as NonNullable<CommandPlan["data"]>;
     const { reply } = this.#turn;
     const mark = reply.length;
@@ -120,6 +123,19 @@ export class Dispatcher {
     const { refusal } = executor;
     if (refusal?.reason === "limit") return this.#refuse(client, refusal.error.replace(/^-/, ""));
     return this.#waitForRoute(client, table, slot);
+  }
+
+  /** Whether a write is put off because the database is behind: once, then it runs. */
+  #delays(client: Client): boolean {
+    if (client.isDelayed) {
+      client.isDelayed = false;
+      return false;
+    }
+    const delayMs = this.#deps.writeDelayMs();
+    if (delayMs <= 0) return false;
+    client.isDelayed = true;
+    this.#deps.clock.after(delayMs, () => client.wake());
+    return true;
   }
 
   /** The slot is not served here: a peer, or a wait for who will lead it. */
