@@ -38,6 +38,8 @@ interface Granter {
   sentAtMs: Map<number, number>;
   untilMs: number;
   refused: ReadonlySet<number>;
+  /** Until when slots that were in an earlier set with the same replica and term were granted. */
+  carriedMs: ReadonlyMap<number, number>;
 }
 
 export class GrantAsker {
@@ -109,7 +111,9 @@ export class GrantAsker {
       const granter = this.#granter(node);
       const slots = byNode.get(node) ?? new Map();
       if (isSameSet(granter.slots, slots)) continue;
+      granter.carriedMs = carryOver(granter, slots);
       granter.slots = slots;
+      granter.refused = new Set();
       granter.grantSet++;
       granter.isSetTold = false;
       granter.untilMs = Number.NEGATIVE_INFINITY;
@@ -121,8 +125,7 @@ export class GrantAsker {
   grantedUntilMs(node: NodeId, table: TableId, slot: number): number {
     const granter = this.#granters.get(node);
     const key = slotKey(table, slot);
-    if (granter === undefined || !granter.slots.has(key) || granter.refused.has(key)) return Number.NEGATIVE_INFINITY;
-    return granter.untilMs;
+    return granter === undefined ? Number.NEGATIVE_INFINITY : grantOf(granter, key);
   }
 
   #granter(node: NodeId): Granter {
@@ -137,6 +140,7 @@ export class GrantAsker {
         sentAtMs: new Map(),
         untilMs: Number.NEGATIVE_INFINITY,
         refused: new Set(),
+        carriedMs: new Map(),
       };
       this.#granters.set(node, granter);
     }
@@ -174,6 +178,21 @@ export class GrantAsker {
     const grantMs = Math.min(reply.grantMs, this.#options.grantMs);
     if (grantMs > 0) granter.untilMs = Math.max(granter.untilMs, sentAtMs + grantMs);
   }
+}
+
+function grantOf(granter: Granter, key: number): number {
+  if (!granter.slots.has(key) || granter.refused.has(key)) return Number.NEGATIVE_INFINITY;
+  return Math.max(granter.untilMs, granter.carriedMs.get(key) ?? Number.NEGATIVE_INFINITY);
+}
+
+/** What was promised stays promised for the slots that are led on in the same term: another set takes nothing from it. */
+function carryOver(granter: Granter, slots: ReadonlyMap<number, GrantedSlot>): ReadonlyMap<number, number> {
+  const carriedMs = new Map<number, number>();
+  for (const [key, { term, replica }] of slots) {
+    const before = granter.slots.get(key);
+    if (before?.term === term && before.replica === replica) carriedMs.set(key, grantOf(granter, key));
+  }
+  return carriedMs;
 }
 
 function isSameSet(a: ReadonlyMap<number, GrantedSlot>, b: ReadonlyMap<number, GrantedSlot>): boolean {

@@ -1,0 +1,111 @@
+import { type AddressInfo, connect, createServer } from "node:net";
+import fc from "fast-check";
+import { afterEach, expect, it } from "vitest";
+import { Argv } from "../../../node/base/argv.ts";
+import { tableId } from "../../../node/meta/ids.ts";
+import type { ForwardHandler, ForwardResult } from "../../../node/router/forwarding.ts";
+import { PeerNode } from "../../support/peer-node.ts";
+import { waitFor } from "../../support/wait-for.ts";
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** A network that changes or cuts the stream once so many bytes have passed in one direction. */
+async function faultyNetwork(to: number, fault: { bytes: number; isToAcceptor: boolean; flips: boolean }) {
+  let isArmed = true;
+  const server = createServer((inner) => {
+    const outer = connect({ host: "127.0.0.1", port: to });
+    let passed = 0;
+    const pass = (from: typeof inner, other: typeof inner, isFaulty: boolean) => {
+      from.on("error", () => {});
+      from.on("close", () => other.destroy());
+      from.on("data", (chunk: Buffer) => {
+        const at = fault.bytes - passed;
+        if (!isFaulty || !isArmed || at >= chunk.length) {
+          if (isFaulty) passed += chunk.length;
+          other.write(chunk);
+          return;
+        }
+        isArmed = false;
+        if (fault.flips) {
+          const changed = Buffer.from(chunk);
+          changed[at] = (changed[at] as number) ^ 0x55;
+          other.write(changed);
+        } else {
+          other.write(chunk.subarray(0, at), () => {
+            inner.destroy();
+            outer.destroy();
+          });
+        }
+      });
+    };
+    pass(inner, outer, fault.isToAcceptor);
+    pass(outer, inner, !fault.isToAcceptor);
+  });
+  await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
+  cleanups.push(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+it("executes at most once and never lies about it, wherever the stream is cut or changed", {
+  timeout: 60_000,
+}, async () => {
+  const fault = fc.record({ bytes: fc.nat(1500), isToAcceptor: fc.boolean(), flips: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(fault, fc.integer({ min: 1, max: 30 }), async (where, count) => {
+      const seen = new Map<string, number>();
+      const handler: ForwardHandler = {
+        handle: (request, responder) => {
+          const name = (request.commands[0] as Argv).text(1);
+          seen.set(name, (seen.get(name) ?? 0) + 1);
+          const bytes = Buffer.from(name);
+          responder.reply(bytes, 0, bytes.length);
+          return undefined;
+        },
+        watch: () => undefined,
+        unwatch: () => {},
+      };
+      const limits = { pingIntervalMs: 20, maxSilentIntervals: 5, handshakeMs: 100 };
+      const asker = new PeerNode({ number: 1, limits, forwarder: { linkWaitMs: 5000 } });
+      const answerer = new PeerNode({ number: 2, limits, handler });
+      await asker.start();
+      await answerer.start();
+      asker.knows([{ number: 2, port: await faultyNetwork(answerer.server.port, where) }]);
+      const results = new Map<string, ForwardResult>();
+      for (let i = 0; i < count; i++) {
+        const name = `command-${i}`;
+        asker.forwarder.forward(
+          answerer.id,
+          {
+            table: tableId(1),
+            scope: { slot: 0 },
+            epoch: 1,
+            protocol: 2,
+            commands: [Argv.of("ECHO", name)],
+            isExec: false,
+            watchId: undefined,
+          },
+          { onForwardResult: (result) => results.set(name, result) },
+        );
+        if (i % 4 === 3) await new Promise(setImmediate);
+      }
+      await waitFor(() => results.size === count, { what: "a result of each forward" });
+      for (const [name, result] of results) {
+        const executedCount = seen.get(name) ?? 0;
+        if (result.kind === "reply") {
+          expect(executedCount).toBe(1);
+          expect(result.buf.toString("latin1", result.start, result.end)).toBe(name);
+        } else if (result.kind === "unreachable") expect(executedCount).toBe(0);
+        else {
+          expect(result.kind).toBe("unknown");
+          expect(executedCount).toBeLessThanOrEqual(1);
+        }
+      }
+      await asker.stop();
+      await answerer.stop();
+    }),
+    { numRuns: 60 },
+  );
+});
