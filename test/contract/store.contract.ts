@@ -118,6 +118,32 @@ export function describeStore(name: string, create: () => Promise<Store>): void 
       expect(store.getSync(bytes("a"))).toEqual(bytes("1"));
     });
 
+    test("a batch does not outlive its database's being open", async () => {
+      const early = store.newBatch();
+      early.put(bytes("a"), bytes("1"));
+      await store.close();
+      await expect(store.write(early, { sync: true })).rejects.toMatchObject({ code: "StoreFailed" });
+      await store.open();
+      await put(store, { b: "1" });
+      expect(store.getSync(bytes("a"))).toBeUndefined();
+    });
+
+    test("batches one after the other hold their own operations only", async () => {
+      await put(store, { a: "1" });
+      const discarded = store.newBatch();
+      discarded.put(bytes("x"), bytes("1"));
+      discarded.discard();
+      const first = store.newBatch();
+      const second = store.newBatch();
+      first.put(bytes("b"), bytes("1"));
+      second.put(bytes("c"), bytes("1"));
+      second.delete(bytes("a"));
+      await store.write(second, { sync: false });
+      expect(text(await readAll(store, { gte: bytes("a"), lt: bytes("z") }))).toEqual(["c=1"]);
+      await store.write(first, { sync: false });
+      expect(text(await readAll(store, { gte: bytes("a"), lt: bytes("z") }))).toEqual(["b=1", "c=1"]);
+    });
+
     test("closing twice does no harm", async () => {
       await store.close();
       await store.close();
