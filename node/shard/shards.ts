@@ -74,7 +74,13 @@ export class Shards implements Executors {
     this.#isEndRequested = true;
     setImmediate(() => {
       this.#isEndRequested = false;
-      this.#carriedError ??= this.#end();
+      const error = this.#end();
+      if (error === undefined) return;
+      this.#carriedError = error;
+      // Clients of the failed turn end it in this round of the event loop; those of the next had no part in it.
+      setImmediate(() => {
+        this.#carriedError = undefined;
+      });
     });
   }
 

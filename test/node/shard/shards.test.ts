@@ -29,16 +29,29 @@ test("listeners hear of turns that wrote their slot, until they are forgotten", 
   expect(heard).toEqual([2]);
 });
 
-test("a turn that ends without its clients tells them of its failure", async () => {
+test("a turn that ends without its clients tells them of its failure, and nobody else", async () => {
   const node = await new TestShards().leadAll();
+  const round = () => new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 3; i++) {
+    node.run(0, "SET", "a", 1);
+    node.machine.files.failWriteWith = "EIO";
+    node.shards.requestEnd();
+    node.shards.requestEnd();
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    setImmediate(() => resolve(node.shards.endTurn()));
+    expect(await promise).toMatch(/EIO/);
+    node.machine.files.failWriteWith = undefined;
+    await node.shard(0).undone();
+    expect(node.contents(0).size).toBe(0);
+    expect(await node.endTurn()).toBeUndefined();
+  }
   node.run(0, "SET", "a", 1);
   node.machine.files.failWriteWith = "EIO";
   node.shards.requestEnd();
-  node.shards.requestEnd();
-  await new Promise((resolve) => setImmediate(resolve));
+  await round();
+  await round();
   node.machine.files.failWriteWith = undefined;
   await node.shard(0).undone();
-  expect(node.contents(0).size).toBe(0);
-  expect(await node.endTurn()).toMatch(/EIO/);
   expect(await node.endTurn()).toBeUndefined();
+  expect(node.shards.failedTurnCount).toBe(4);
 });
