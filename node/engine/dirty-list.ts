@@ -8,8 +8,23 @@ import type { Ref } from "./slab.ts";
 import type { StoreBatch } from "./store.ts";
 
 const FIRST_CAPACITY = 16;
-/** Positions fit 20 bits, so that kind, sort key and position fit a double: some millions of bytes have fewer entries. */
-export const MAX_DIRTY_ENTRIES = 1 << 20;
+/** A sort key of 33 bits and a position of 20 fit a double. */
+const MAX_QUICKLY_SORTED = 1 << 20;
+
+/** The numbers below `count` in the order of `keys`, which are whole numbers below 2^33. */
+export function orderByKey(keys: ArrayLike<number>, count: number): Uint32Array {
+  const order = new Uint32Array(count);
+  if (count > MAX_QUICKLY_SORTED) {
+    // Only where flushes were held up for long: sorting by a function takes ten times as long.
+    for (let i = 0; i < count; i++) order[i] = i;
+    return order.sort((left, right) => (keys[left] as number) - (keys[right] as number) || left - right);
+  }
+  const joined = new Float64Array(count);
+  for (let i = 0; i < count; i++) joined[i] = (keys[i] as number) * MAX_QUICKLY_SORTED + i;
+  joined.sort();
+  for (let i = 0; i < count; i++) order[i] = (joined[i] as number) % MAX_QUICKLY_SORTED;
+  return order;
+}
 
 export class DirtyList {
   refs = new Int32Array(FIRST_CAPACITY);
@@ -17,7 +32,7 @@ export class DirtyList {
   sortKeys = new Float64Array(FIRST_CAPACITY);
   /** Positions in use, those taken out included. */
   count = 0;
-  /** Bytes of keys and values of the entries in it. */
+  /** Bytes of the entries in it, headers included. */
   sizeBytes = 0;
 
   /** Adds an entry and answers its position. */
@@ -31,12 +46,7 @@ export class DirtyList {
 
   /** The positions in the order of the entries' database keys. */
   order(): Uint32Array {
-    const keys = new Float64Array(this.count);
-    for (let i = 0; i < this.count; i++) keys[i] = (this.sortKeys[i] as number) * MAX_DIRTY_ENTRIES + i;
-    keys.sort();
-    const order = new Uint32Array(this.count);
-    for (let i = 0; i < this.count; i++) order[i] = (keys[i] as number) % MAX_DIRTY_ENTRIES;
-    return order;
+    return orderByKey(this.sortKeys, this.count);
   }
 
   #grow(): void {

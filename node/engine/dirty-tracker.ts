@@ -17,7 +17,7 @@ import {
   WORD_HASH,
   WORD_LENGTH,
 } from "./cache-entry.ts";
-import { DirtyList, EarlyWrites, MAX_DIRTY_ENTRIES } from "./dirty-list.ts";
+import { DirtyList, EarlyWrites } from "./dirty-list.ts";
 import { encodeEntry } from "./entry-encoder.ts";
 import type { Ref, Slab } from "./slab.ts";
 import type { FrozenSet, SlotSpace } from "./slot-space.ts";
@@ -26,7 +26,7 @@ import type { FrozenSet, SlotSpace } from "./slot-space.ts";
 const PAGE_SORT_BASE = 2 ** 32;
 
 export class DirtyTracker {
-  /** Bytes of all dirty entries, frozen ones included. */
+  /** Bytes of all dirty entries with their headers, frozen ones included. */
   sizeBytes = 0;
   /** Counts the flusher's rounds: the age of what is dirty. */
   tick = 0;
@@ -48,7 +48,7 @@ export class DirtyTracker {
     const at = this.#slab.wordOf(ref);
     const flags = words[at + WORD_FLAGS] as number;
     if ((flags & FLAG_DIRTY) === 0) return;
-    const sizeBytes = (flags & KEY_LENGTH_MASK) + (words[at + WORD_LENGTH] as number);
+    const sizeBytes = ENTRY_HEADER_BYTES + (flags & KEY_LENGTH_MASK) + (words[at + WORD_LENGTH] as number);
     const list = space.listOf(flags);
     list.sizeBytes -= sizeBytes;
     this.sizeBytes -= sizeBytes;
@@ -67,7 +67,7 @@ export class DirtyTracker {
     const { words } = this.#slab.chunkOf(ref);
     const at = this.#slab.wordOf(ref);
     const flags = words[at + WORD_FLAGS] as number;
-    const sizeBytes = (flags & KEY_LENGTH_MASK) + (words[at + WORD_LENGTH] as number);
+    const sizeBytes = ENTRY_HEADER_BYTES + (flags & KEY_LENGTH_MASK) + (words[at + WORD_LENGTH] as number);
     let list = space.dirty;
     if (list === undefined) {
       list = new DirtyList();
@@ -104,7 +104,6 @@ export class DirtyTracker {
   freeze(space: SlotSpace): FrozenSet {
     assert(space.frozen === undefined, "a slot has at most one frozen set");
     const list = space.dirty ?? new DirtyList();
-    assert(list.count <= MAX_DIRTY_ENTRIES, "a slot is flushed long before it has 2^20 dirty entries");
     const frozen: FrozenSet = {
       list,
       record: space.toRecord(),
@@ -133,7 +132,7 @@ export class DirtyTracker {
     const { words } = this.#slab.chunkOf(ref);
     const at = this.#slab.wordOf(ref);
     const flags = words[at + WORD_FLAGS] as number;
-    const sizeBytes = (flags & KEY_LENGTH_MASK) + (words[at + WORD_LENGTH] as number);
+    const sizeBytes = ENTRY_HEADER_BYTES + (flags & KEY_LENGTH_MASK) + (words[at + WORD_LENGTH] as number);
     words[at + WORD_FLAGS] = flags & ~FLAG_DIRTY;
     frozen.list.refs[position] = 0;
     frozen.list.sizeBytes -= sizeBytes;

@@ -5,7 +5,7 @@
  */
 
 import { FLAG_PAGE } from "./cache-entry.ts";
-import type { DirtyList } from "./dirty-list.ts";
+import { type DirtyList, orderByKey } from "./dirty-list.ts";
 import { RECORD_KEY_OFFSET, recordKeyHash } from "./key-codec.ts";
 import { OVERLAY_DELETED, OVERLAY_WRITTEN, type OverlayEntry } from "./overlay-entry.ts";
 import type { RecordCache } from "./record-cache.ts";
@@ -16,7 +16,6 @@ import { View } from "./transaction.ts";
 
 /** No hash is as large. */
 const END = 2 ** 32;
-const POSITIONS = 2 ** 20;
 
 interface Candidate {
   readonly key: View;
@@ -38,7 +37,7 @@ export interface ScanSources {
 
 /** Visits until `visit` answers false. Answers the hash to go on from (`endHash` at most), or END. */
 export function scanMerged(sources: ScanSources, fromHash: number, visit: (key: View, value: View) => boolean): number {
-  const cached = sources.isFlushed ? new Float64Array(0) : dirtyPlaces(sources, fromHash);
+  const cached = dirtyRecords(sources, fromHash);
   const overlay = sources.overlay.filter((entry) => isRecordChange(entry) && isWithin(entry.hash, fromHash, sources));
   overlay.sort((left, right) => left.hash - right.hash);
   let storedAt = 0;
@@ -47,7 +46,7 @@ export function scanMerged(sources: ScanSources, fromHash: number, visit: (key: 
   for (;;) {
     const stored = sources.stored[storedAt];
     const storedHash = stored ? recordKeyHash(stored.key) : END;
-    const cachedHash = cachedAt < cached.length ? hashOfPlace(cached[cachedAt] as number) : END;
+    const cachedHash = cached.hashes[cached.order[cachedAt] as number] ?? END;
     const hash = Math.min(storedHash, cachedHash, overlay[overlayAt]?.hash ?? END);
     if (hash >= sources.endHash) return sources.endHash;
     const group = new Map<string, Candidate>();
@@ -59,8 +58,8 @@ export function scanMerged(sources: ScanSources, fromHash: number, visit: (key: 
       const key = rangeView(next.key, RECORD_KEY_OFFSET, next.key.length);
       addTo(group, key, rangeView(next.value, 0, next.value.length));
     }
-    for (; cachedAt < cached.length && hashOfPlace(cached[cachedAt] as number) === hash; cachedAt++) {
-      addCached(group, sources, refOfPlace(sources.space, cached[cachedAt] as number));
+    for (; cached.hashes[cached.order[cachedAt] as number] === hash; cachedAt++) {
+      addCached(group, sources, cached.refs[cached.order[cachedAt] as number] as Ref);
     }
     for (let next = overlay[overlayAt]; next && next.hash === hash; next = overlay[++overlayAt])
       addOverlay(group, next);
@@ -112,36 +111,33 @@ function isWithin(hash: number, fromHash: number, { endHash }: ScanSources): boo
   return hash >= fromHash && hash < endHash;
 }
 
-/** The slot's dirty records within the scan, by hash; each as (hash · 2^20 + position) · 2, plus 1 in the frozen list. */
-function dirtyPlaces(sources: ScanSources, fromHash: number): Float64Array {
-  const { space } = sources;
-  const places: number[] = [];
-  collect(sources, space.frozen?.isAbandoned ? undefined : space.frozen?.list, { fromHash, isFrozen: 1, places });
-  collect(sources, space.dirty, { fromHash, isFrozen: 0, places });
-  return Float64Array.from(places).sort();
+/** The slot's dirty records within the scan: `order` has the numbers of `hashes` and `refs` by hash. */
+interface DirtyRecords {
+  readonly hashes: number[];
+  readonly refs: Ref[];
+  order: Uint32Array;
 }
 
-function collect(
-  { cache, endHash }: ScanSources,
-  list: DirtyList | undefined,
-  into: { readonly fromHash: number; readonly isFrozen: number; readonly places: number[] },
-): void {
-  if (list === undefined) return;
+function dirtyRecords(sources: ScanSources, fromHash: number): DirtyRecords {
+  const { space, isFlushed } = sources;
+  const found: DirtyRecords = { hashes: [], refs: [], order: new Uint32Array(0) };
+  if (isFlushed) return found;
+  if (space.frozen !== undefined && !space.frozen.isAbandoned) collect(sources, space.frozen.list, fromHash, found);
+  if (space.dirty !== undefined) collect(sources, space.dirty, fromHash, found);
+  found.order = orderByKey(found.hashes, found.hashes.length);
+  return found;
+}
+
+function collect({ cache, endHash }: ScanSources, list: DirtyList, fromHash: number, into: DirtyRecords): void {
   for (let position = 0; position < list.count; position++) {
     const hash = list.sortKeys[position] as number;
-    if (hash < into.fromHash || hash >= endHash || hash >= END) continue;
-    if (list.refs[position] === 0 || (cache.flagsOf(list.refs[position] as number) & FLAG_PAGE) !== 0) continue;
-    into.places.push((hash * POSITIONS + position) * 2 + into.isFrozen);
+    const ref = list.refs[position] as Ref;
+    // Pages sort behind all hashes.
+    if (hash < fromHash || hash >= endHash || hash >= END || ref === 0) continue;
+    if (cache.flagsOf(ref) & FLAG_PAGE) continue;
+    into.hashes.push(hash);
+    into.refs.push(ref);
   }
-}
-
-function hashOfPlace(place: number): number {
-  return Math.floor(place / (2 * POSITIONS));
-}
-
-function refOfPlace(space: SlotSpace, place: number): Ref {
-  const list = place % 2 === 1 ? space.frozen?.list : space.dirty;
-  return list?.refs[Math.floor(place / 2) % POSITIONS] as Ref;
 }
 
 function rangeView(buf: Buffer, start: number, end: number): View {

@@ -64,7 +64,7 @@ test("nothing is written before the log has it, and a refused append only puts i
   gate.reject(new OperatingError("LogRefused", "the append failed"));
   gate = Promise.withResolvers<void>();
   await tick(1);
-  expect([flushed(), harness.engine.stats.dirtyBytes, harness.failures]).toEqual([0, 12, []]);
+  expect([flushed(), harness.engine.stats.dirtyBytes, harness.failures]).toEqual([0, 32, []]);
   gate.resolve();
   await tick(AGE_TICKS);
   expect(flushed()).toBe(1);
