@@ -10,8 +10,8 @@ export interface Channel {
   /** The node at the other side; known once it is open. */
   readonly peer: NodeId | undefined;
   readonly isOpen: boolean;
-  /** Whether more may be put on it now; `onDrain` of its listener tells when there is room again. */
-  readonly hasRoom: boolean;
+  /** Whether more bulk may be put on it now; `onDrain` of its listener tells when there is room again. */
+  readonly hasBulkRoom: boolean;
   /** Sends in order, at the end of the turn; does nothing where the channel is closed. */
   send<N extends MessageName>(name: N, id: number, message: MessageOf<N>): void;
   /** As `send`, but ahead of all that waits. */

@@ -82,7 +82,7 @@ export class LeaderStream {
     const { channel, log, track, term, id } = this.#options;
     this.#sender?.wake();
     while (!this.#isClosed && track.mode === "streaming" && track.sentIndex < log.last.index) {
-      if (track.roomBytes === 0 || !channel.hasRoom) return;
+      if (track.roomBytes === 0 || !channel.hasBulkRoom) return;
       const entries = log.entriesFrom(track.sentIndex + 1, Math.min(MESSAGE_BYTES, track.roomBytes));
       if (entries === undefined) {
         this.#copy("logGone");

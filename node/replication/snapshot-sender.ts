@@ -96,7 +96,7 @@ export class SnapshotSender {
   /** Waits until a chunk may be sent; false when the snapshot is not wanted any more. */
   async #room(): Promise<boolean> {
     while (this.#isWanted()) {
-      if (this.#sentCount - this.#takenCount < WINDOW_CHUNKS && this.#target.channel.hasRoom) return true;
+      if (this.#sentCount - this.#takenCount < WINDOW_CHUNKS && this.#target.channel.hasBulkRoom) return true;
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
       await promise;

@@ -23,6 +23,8 @@ import { type InboundTable, isProtocolError } from "./inbound-table.ts";
 export interface PeerLinkLimits {
   /** Bytes waiting to be written above which this side takes no more work for the link. */
   readonly maxQueuedBytes: number;
+  /** The same for bulk (logs, snapshots): answers to clients wait behind no more than this. */
+  readonly maxBulkQueuedBytes: number;
   /** How often the dialer says something, ms. */
   readonly pingIntervalMs: number;
   /** Intervals without a byte from the other side after which the link is given up. */
@@ -31,9 +33,10 @@ export interface PeerLinkLimits {
   readonly handshakeMs: number;
 }
 
-/** 64 MiB hold a second of a busy link; five silent seconds are longer than any pause of a healthy node. */
+/** 64 MiB hold a second of a busy link, 2 MiB keep a fast one busy for a turn; five silent seconds are longer than any pause of a healthy node. */
 export const DEFAULT_LINK_LIMITS: PeerLinkLimits = {
   maxQueuedBytes: 64 * 1024 * 1024,
+  maxBulkQueuedBytes: 2 * 1024 * 1024,
   pingIntervalMs: 1000,
   maxSilentIntervals: 5,
   handshakeMs: 5000,
@@ -78,6 +81,8 @@ export class PeerLink {
   #peer: NodeId | undefined;
   #isFlushScheduled = false;
   #isReadingPaused = false;
+  /** Someone was told that there is no room, and waits to hear of it again. */
+  #wasFull = false;
   #hasHeard = false;
   #silentIntervals = 0;
   #timer: Timer | undefined;
@@ -110,7 +115,12 @@ export class PeerLink {
 
   /** Whether more work may be put on the link. */
   get hasRoom(): boolean {
-    return this.queuedBytes < this.#options.limits.maxQueuedBytes;
+    return this.#isBelow(this.#options.limits.maxQueuedBytes);
+  }
+
+  /** Whether more bulk may be put on the link: less than that, so that what clients wait for is not held up. */
+  get hasBulkRoom(): boolean {
+    return this.#isBelow(this.#options.limits.maxBulkQueuedBytes);
   }
 
   /** Begins the handshake on a connected socket. */
@@ -182,8 +192,16 @@ export class PeerLink {
         socket.write(chunk);
       } else if (this.#urgent.length > 0) this.#writeOut(this.#urgent);
       else if (this.#out.length > 0) this.#writeOut(this.#out);
-      else return;
+      else break;
     }
+    // The system may take all at once, without a drain of the socket ever to come.
+    if (this.#wasFull && this.hasBulkRoom) this.#tellRoom();
+  }
+
+  #isBelow(limitBytes: number): boolean {
+    if (this.queuedBytes < limitBytes) return true;
+    this.#wasFull = true;
+    return false;
   }
 
   #writeOut(out: FrameWriter): void {
@@ -196,7 +214,11 @@ export class PeerLink {
   #drained(): void {
     this.#silentIntervals = 0;
     this.#pump();
-    if (this.#state !== "open" || !this.hasRoom) return;
+  }
+
+  #tellRoom(): void {
+    this.#wasFull = false;
+    if (this.#state !== "open") return;
     if (this.#isReadingPaused) {
       this.#isReadingPaused = false;
       this.#handleFrames();

@@ -41,7 +41,7 @@ class End implements Channel {
     return this.#link.isOpen;
   }
 
-  get hasRoom(): boolean {
+  get hasBulkRoom(): boolean {
     return this.queuedCount < MAX_QUEUED;
   }
 

@@ -68,6 +68,8 @@ export class PeerNode implements PeerLinkEvents {
   readonly forwarder: PeerForwarder;
   /** Links that ended, with their reasons, at either side. */
   readonly closed: string[] = [];
+  /** How often a link had room again. */
+  drainCount = 0;
 
   constructor(options: PeerNodeOptions) {
     this.number = options.number;
@@ -105,7 +107,9 @@ export class PeerNode implements PeerLinkEvents {
   }
 
   onOpen(): void {}
-  onDrain(): void {}
+  onDrain(): void {
+    this.drainCount++;
+  }
   onClose(_link: PeerLink, reason: string): void {
     this.closed.push(reason);
   }

@@ -24,7 +24,7 @@ interface Sent {
 class TestChannel implements Channel {
   readonly peer;
   isOpen = true;
-  hasRoom = true;
+  hasBulkRoom = true;
   readonly sent: Sent[] = [];
 
   constructor(peer: typeof LEADER) {

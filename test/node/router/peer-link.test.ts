@@ -109,3 +109,23 @@ it("executes at most once and never lies about it, wherever the stream is cut or
     { numRuns: 60 },
   );
 });
+
+it("tells of room again whenever it said that there was none, and only then", async () => {
+  const asker = new PeerNode({ number: 1, limits: { maxBulkQueuedBytes: 20_000 } });
+  const answerer = new PeerNode({ number: 2 });
+  for (const node of [asker, answerer]) {
+    await node.start();
+    cleanups.push(() => node.stop());
+  }
+  asker.knows([{ number: 2, port: answerer.server.port }]);
+  const link = await asker.linked(answerer);
+  for (let round = 1; round <= 5; round++) {
+    while (link.hasBulkRoom) link.send("unwatch", 0, { watchId: 1 });
+    expect(link.hasRoom).toBe(true);
+    await waitFor(() => asker.drainCount === round, { what: "room again" });
+    expect(link.hasBulkRoom).toBe(true);
+  }
+  link.send("unwatch", 0, { watchId: 1 });
+  await waitFor(() => link.queuedBytes === 0);
+  expect(asker.drainCount).toBe(5);
+});
