@@ -1,0 +1,95 @@
+import { afterEach, describe, it } from "vitest";
+import { command, Harness, type HarnessOptions } from "../../support/server-harness.ts";
+
+let harness: Harness | undefined;
+async function start(options: HarnessOptions = {}): Promise<Harness> {
+  harness = await new Harness(options).start();
+  return harness;
+}
+afterEach(async () => {
+  await harness?.stop();
+  harness = undefined;
+});
+
+const ONE_SLOT = { tables: [{ name: "default", slots: 1 }] };
+
+describe.each([
+  ["here", { ...ONE_SLOT }, 0],
+  ["at a peer", { ...ONE_SLOT, nodeCount: 2 }, 1],
+])("a slot that is led %s", (_where, options, node) => {
+  it("runs a transaction as one, commands of the connection among the others", async () => {
+    const client = await (await start(options)).raw(node);
+    client.send(command("MULTI") + command("SET", "a", 1) + command("PING") + command("INCR", "a") + command("EXEC"));
+    await client.expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n+PONG\r\n:2\r\n");
+    await client.send(command("MULTI") + command("EXEC")).expect("+OK\r\n*0\r\n");
+  });
+
+  it("WATCH makes EXEC answer nil after a change by another client", async () => {
+    const own = await start(options);
+    const client = await own.raw(node);
+    const other = await own.raw(0);
+    await client.send(command("WATCH", "a")).expect("+OK\r\n");
+    await client.send(command("WATCH", "b")).expect("+OK\r\n");
+    await other.send(command("SET", "a", 1)).expect("+OK\r\n");
+    await client.send(command("MULTI") + command("SET", "a", 2) + command("EXEC")).expect("+OK\r\n+QUEUED\r\n*-1\r\n");
+    await client.send(command("GET", "a")).expect("$1\r\n1\r\n");
+    await client.send(command("WATCH", "a")).expect("+OK\r\n");
+    await client
+      .send(command("MULTI") + command("SET", "a", 2) + command("EXEC"))
+      .expect("+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
+  });
+
+  it("UNWATCH and DISCARD end watches", async () => {
+    const own = await start(options);
+    const client = await own.raw(node);
+    await client
+      .send(command("WATCH", "a") + command("UNWATCH") + command("SET", "a", 1))
+      .expect("+OK\r\n+OK\r\n+OK\r\n");
+    await client
+      .send(command("MULTI") + command("GET", "a") + command("EXEC"))
+      .expect("+OK\r\n+QUEUED\r\n*1\r\n$1\r\n1\r\n");
+    await client
+      .send(command("WATCH", "a") + command("MULTI") + command("DISCARD") + command("SET", "a", 2))
+      .expect("+OK\r\n".repeat(4));
+    await client
+      .send(command("MULTI") + command("GET", "a") + command("EXEC"))
+      .expect("+OK\r\n+QUEUED\r\n*1\r\n$1\r\n2\r\n");
+  });
+
+  it("a blocking command does not wait in a transaction", async () => {
+    const client = await (await start(options)).raw(node);
+    client.send(command("MULTI") + command("BLPOP", "l", 0) + command("EXEC"));
+    await client.expect("+OK\r\n+QUEUED\r\n*1\r\n*-1\r\n");
+  });
+});
+
+it("errors while queueing abort", async () => {
+  const client = await (await start()).raw();
+  client.send(command("MULTI") + command("NOPE") + command("SET", "a", 1) + command("EXEC"));
+  await client.expect(
+    "+OK\r\n-ERR unknown command 'NOPE', with args beginning with: \r\n+QUEUED\r\n-EXECABORT Transaction discarded because of previous errors.\r\n",
+  );
+  await client.send(command("GET", "a")).expect("$-1\r\n");
+  client.send(command("MULTI") + command("MULTI") + command("WATCH", "a") + command("PING") + command("EXEC"));
+  await client.expect(
+    "+OK\r\n-ERR MULTI calls can not be nested\r\n-ERR WATCH inside MULTI is not allowed\r\n+QUEUED\r\n*1\r\n+PONG\r\n",
+  );
+});
+
+it("keys of several slots are refused when they are queued", async () => {
+  const client = await (await start()).raw();
+  const cross = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
+  client.send(command("MULTI") + command("SET", "a", 1) + command("SET", "b", 1) + command("EXEC"));
+  await client.expect(`+OK\r\n+QUEUED\r\n${cross}-EXECABORT Transaction discarded because of previous errors.\r\n`);
+  client.send(command("MULTI") + command("SET", "{t}a", 1) + command("SET", "{t}b", 1) + command("EXEC"));
+  await client.expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n");
+  await client.send(command("WATCH", "a", "b")).expect(cross);
+});
+
+it("a failed append makes an error of EXEC", async () => {
+  const own = await start();
+  const client = await own.raw();
+  await client.send(command("MULTI") + command("SET", "a", 1)).expect("+OK\r\n+QUEUED\r\n");
+  own.executors.appendError = "MISCONF no log";
+  await client.send(command("EXEC")).expect("-MISCONF no log\r\n");
+});
