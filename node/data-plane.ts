@@ -169,8 +169,11 @@ export class DataPlane implements Service {
     this.#room.stop();
     await this.#keeper?.stop();
     this.#shards?.endTurn();
-    await this.engine.close();
-    await this.#log?.stop();
+    try {
+      await this.engine.close();
+    } finally {
+      await this.#log?.stop();
+    }
   }
 
   #recoverLog(): Binlog {

@@ -55,6 +55,7 @@ export class SlotLog {
   savedTerm = 0;
   savedIndex = 0;
   savedCrc = 0;
+  savedReplica: ReplicaId;
   savedRanges: SlotRange[] | undefined;
   /** Whether entries in the file may be void: then it is read by ranges only, never in one pass. */
   hasVoidEntries = false;
@@ -65,6 +66,7 @@ export class SlotLog {
     this.table = table;
     this.slot = slot;
     this.replica = replica;
+    this.savedReplica = replica;
   }
 
   /** Remembers the state before `turn`. Call before the first change of the turn. */
@@ -73,6 +75,7 @@ export class SlotLog {
     this.savedTerm = this.term;
     this.savedIndex = this.index;
     this.savedCrc = this.crc;
+    this.savedReplica = this.replica;
     this.savedRanges = undefined;
   }
 
@@ -81,6 +84,7 @@ export class SlotLog {
     this.term = this.savedTerm;
     this.index = this.savedIndex;
     this.crc = this.savedCrc;
+    this.replica = this.savedReplica;
     if (this.savedRanges) this.ranges = this.savedRanges;
     this.#cutRanges(this.index);
     this.savedRanges = undefined;

@@ -57,13 +57,17 @@ export class ShardNode {
   #wallMs = 0;
   #monotonicMs = 0;
   #isTurnTimed = false;
+  #turnLeaseMs = Number.POSITIVE_INFINITY;
+  readonly #forgetTime = () => {
+    this.#isTurnTimed = false;
+  };
 
   constructor(deps: ShardNodeDeps) {
     this.deps = deps;
     this.log = deps.log;
   }
 
-  /** The wall clock at the first question of the turn; never goes back while the process runs. */
+  /** The wall clock at the first question of this round of the event loop; never goes back while the process runs. */
   turnWallMs(): number {
     if (!this.#isTurnTimed) this.#time();
     return this.#wallMs;
@@ -74,14 +78,28 @@ export class ShardNode {
     return this.#monotonicMs;
   }
 
-  /** The next question reads the clocks again. */
-  endTurnTime(): void {
+  /** Something was executed under a lease that ends then. */
+  noteLease(untilMonotonicMs: number): void {
+    if (untilMonotonicMs < this.#turnLeaseMs) this.#turnLeaseMs = untilMonotonicMs;
+  }
+
+  /**
+   * The turn is over: the next question reads the clocks again. Whether a lease under which something was executed has
+   * run out meanwhile (a process that was stopped): its replies may not go out.
+   */
+  endTurnTime(): boolean {
     this.#isTurnTimed = false;
+    const leaseMs = this.#turnLeaseMs;
+    if (leaseMs === Number.POSITIVE_INFINITY) return false;
+    this.#turnLeaseMs = Number.POSITIVE_INFINITY;
+    return this.deps.clock.monotonicMs() >= leaseMs;
   }
 
   #time(): void {
     this.#wallMs = Math.max(this.#wallMs, this.deps.clock.wallMs());
     this.#monotonicMs = this.deps.clock.monotonicMs();
     this.#isTurnTimed = true;
+    // Also where nobody ends the turn (a question of a timer): time must not stand still until the next one.
+    setImmediate(this.#forgetTime);
   }
 }

@@ -4,10 +4,14 @@
  */
 
 import { messageOf, OperatingError } from "../base/errors.ts";
+import type { SlotLog } from "../binlog/log-index.ts";
 import type { TableId } from "../meta/ids.ts";
 import type { Executors } from "./executor.ts";
 import type { ShardNode } from "./shard-node.ts";
 import type { SlotShard } from "./slot-shard.ts";
+
+const LEASE_LOST =
+  "ERR outcome unknown: this node's right to lead the slot ran out while the command was executed; read before you repeat it";
 
 export class Shards implements Executors {
   readonly #node: ShardNode;
@@ -92,21 +96,25 @@ export class Shards implements Executors {
 
   #end(): string | undefined {
     const { log } = this.#node;
-    this.#node.endTurnTime();
     try {
       const written = log.writer.endTurn();
-      if (this.#listenerCount === 0) return undefined;
-      for (const { table, slot } of written) {
-        for (const listener of this.find(table, slot)?.writtenListeners.slice() ?? []) listener();
-      }
-      return undefined;
+      if (this.#listenerCount > 0) this.#notify(written);
+      return this.#node.endTurnTime() ? LEASE_LOST : undefined;
     } catch (thrown) {
       if (!(thrown instanceof OperatingError)) throw thrown;
       this.failedTurnCount++;
+      this.#node.endTurnTime();
       if (thrown.code === "BinlogFull") this.onLogFull();
       for (const { table, slot } of log.writer.touched) this.find(table, slot)?.undoTurn();
       log.writer.forgetTurn();
       return `MISCONF Errors writing to the log: ${messageOf(thrown.cause ?? thrown)}`;
+    }
+  }
+
+  #notify(written: readonly SlotLog[]): void {
+    for (const { table, slot } of written) {
+      // A copy: a listener may stop listening.
+      for (const listener of this.find(table, slot)?.writtenListeners.slice() ?? []) listener();
     }
   }
 }

@@ -92,6 +92,7 @@ export class SlotShard implements SlotExecutor {
   execute(command: DataCommand, argv: Argv, reply: ReplyWriter): Outcome {
     if (!this.isServing) return this.#refuse();
     const node = this.#node;
+    if (this.#leaseUntilMs !== Number.POSITIVE_INFINITY) node.noteLease(this.#leaseUntilMs);
     const traits = node.traits.of(command);
     if (traits.isLimited && this.#isLimited()) return "refused";
     const mark = reply.mark();
@@ -126,6 +127,7 @@ export class SlotShard implements SlotExecutor {
   executeAll(batch: readonly { readonly command: DataCommand; readonly argv: Argv }[], reply: ReplyWriter): Outcome {
     if (!this.isServing) return this.#refuse();
     const node = this.#node;
+    if (this.#leaseUntilMs !== Number.POSITIVE_INFINITY) node.noteLease(this.#leaseUntilMs);
     if (batch.some(({ command }) => node.traits.of(command).isLimited) && this.#isLimited()) return "refused";
     const mark = reply.mark();
     const { context } = node;

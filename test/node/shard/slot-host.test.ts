@@ -32,6 +32,19 @@ test("only the replica that is named is dropped", async () => {
   expect(node.replica(0).role).toBe("leader");
 });
 
+test("a drop that the log could not take is done when it is tried again", async () => {
+  let node = await new TestDataPlane(new TestDisk()).lead(1);
+  const dropped = { ...placement, replica: 1 as ReplicaId };
+  node.disk.files.failWriteWith = "ENOSPC";
+  await expect(node.plane.replicas.drop([dropped])).rejects.toMatchObject({ code: "ReplicaNotDropped" });
+  node.disk.files.failWriteWith = undefined;
+  await node.plane.replicas.drop([dropped]);
+  expect(node.plane.replicas.find(TABLE, 0)).toBeUndefined();
+  node = new TestDataPlane(await node.die(1));
+  await node.plane.start();
+  expect(node.plane.replicas.find(TABLE, 0)).toBeUndefined();
+});
+
 test("slots of a table that is not known wait, with their log, until it is", async () => {
   let node = await new TestDataPlane(new TestDisk()).lead(1);
   await node.run(0, "SET", "a", 1);

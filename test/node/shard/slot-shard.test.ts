@@ -46,6 +46,27 @@ test("a leader serves while its lease lasts", async () => {
   expect(node.shard(0).refusal).toEqual({ reason: "fenced" });
 });
 
+test("replies of a turn do not go out when the lease ran out before its end", async () => {
+  const node = await new TestShards().leadAll();
+  node.shard(0).setLease(node.machine.clock.monotonicMs() + 100);
+  node.run(0, "SET", "a", 1);
+  node.machine.clock.advance(99);
+  expect(await node.endTurn()).toBeUndefined();
+  node.run(0, "SET", "a", 2);
+  node.machine.clock.advance(1);
+  expect(await node.endTurn()).toMatch(/^ERR outcome unknown/);
+  expect(await node.endTurn()).toBeUndefined();
+});
+
+test("time does not stand still when nobody ends the turn", async () => {
+  const node = await new TestShards().leadAll();
+  node.shard(0).setLease(node.machine.clock.monotonicMs() + 100);
+  expect(node.shard(0).isServing).toBe(true);
+  await new Promise((resolve) => setImmediate(resolve));
+  node.machine.clock.advance(100);
+  expect(node.shard(0).isServing).toBe(false);
+});
+
 test("time never goes back within a slot, though the clock does", async () => {
   const node = await new TestShards().leadAll();
   node.run(0, "SET", "a", "1", "PX", 1000);
