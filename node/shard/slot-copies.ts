@@ -177,7 +177,7 @@ class EngineSnapshotSink implements SnapshotSink {
       if (key[0] === KIND_PAGE) this.#nextTreeId = Math.max(this.#nextTreeId, key.readUIntBE(1, 6) + 1);
       batch.put(whole, value);
     }
-    // LevelDB's later synced batches do not cover it (docs/decisions/0005): it must be durable before the switch.
+    // LevelDB's later synced batches do not cover it (docs/decisions/0010): it must be durable before the switch.
     await store.write(batch, { sync: true });
   }
 
