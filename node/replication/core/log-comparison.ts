@@ -70,7 +70,7 @@ export interface ProbeBounds {
 export const UNPROBED: ProbeBounds = { common: undefined, differentIndex: Number.POSITIVE_INFINITY };
 
 export type ProbeStep =
-  /** Everything behind `position` is not the leader's: set it aside. */
+  /** Everything behind `position` is not the leader's: set it aside, and compare again from there. */
   | { readonly kind: "cut"; readonly position: LogPosition }
   | { readonly kind: "ask"; readonly firstIndex: number; readonly lastIndex: number; readonly bounds: ProbeBounds }
   | { readonly kind: "snapshot" };
@@ -80,11 +80,17 @@ export function resolveProbe(log: LogView, bounds: ProbeBounds, positions: reado
   let { common, differentIndex } = bounds;
   for (const theirs of positions) {
     const ours = positionOf(log, theirs.index);
+    // What this log does not hold any more says nothing.
+    if (ours === undefined && theirs.index <= log.last.index) continue;
     if (ours !== undefined && isSame(ours, theirs)) {
       if (common === undefined || theirs.index > common.index) common = ours;
     } else if (theirs.index < differentIndex) differentIndex = theirs.index;
   }
-  if (common === undefined) return { kind: "snapshot" };
+  if (common === undefined) {
+    // Where the logs part cannot be found any more. What is known to differ is set aside before the copy replaces it.
+    const before = differentIndex > log.last.index ? undefined : positionOf(log, differentIndex - 1);
+    return before === undefined ? { kind: "snapshot" } : { kind: "cut", position: before };
+  }
   const hasLearned = common !== bounds.common || differentIndex !== bounds.differentIndex;
   if (differentIndex === Number.POSITIVE_INFINITY || differentIndex <= common.index + 1 || !hasLearned) {
     return { kind: "cut", position: common };
