@@ -171,6 +171,8 @@ export class DataPlane implements Service {
     this.#shards?.endTurn();
     try {
       await this.engine.close();
+      // All is flushed: the next start has little to read.
+      await this.#keeper?.keep();
     } finally {
       await this.#log?.stop();
     }

@@ -73,6 +73,20 @@ test("segments go once what they hold is durable in the database", async () => {
   expect(await again.read(0, ["k3"])).toEqual([`$200\r\n${"x".repeat(200)}\r\n`]);
 });
 
+test("a stop leaves one segment, all of it in the database", async () => {
+  const node = await new TestDataPlane(new TestDisk()).lead(2);
+  for (let i = 0; i < 200; i++) {
+    await node.run(i % 2, "SET", `k${i}`, "x".repeat(200));
+    await node.endTurn();
+  }
+  await node.plane.stop();
+  expect(node.disk.files.list(LOG_DIRECTORY).length).toBe(1);
+  const again = await new TestDataPlane(node.disk).lead(2);
+  expect(again.plane.report.replayedCount).toBe(0);
+  expect(again.replica(1).last.index).toBe(100);
+  expect(await again.read(1, ["k1"])).toEqual([`$200\r\n${"x".repeat(200)}\r\n`]);
+});
+
 test("while the disk is full writes are refused and reads go on; it recovers by itself", async () => {
   const node = await new TestDataPlane(new TestDisk(), { watermarkBytes: 1000 }).lead(1);
   await node.run(0, "SET", "a", 1);
