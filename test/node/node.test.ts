@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { silentLogger } from "../../node/base/log.ts";
+import { readOptions } from "../../node/base/options.ts";
+import { createNode, type RunningNode } from "../../node/node.ts";
+import { nodeOptions } from "../../node/node-options.ts";
+
+let directory: string;
+let node: RunningNode | undefined;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "pika-node-"));
+});
+afterEach(async () => {
+  await node?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function start(values: Record<string, string> = {}): Promise<RunningNode> {
+  const own = { host: "127.0.0.1", port: "0", peerPort: "0", httpPort: "0", dataDir: directory, ...values };
+  const options = readOptions(nodeOptions, [{ describe: (option) => option, values: own }]);
+  node = createNode(options, { log: silentLogger, onStop: () => {} });
+  await node.start();
+  return node;
+}
+
+it("serves, stops in order, and has its data after the next start", async () => {
+  let running = await start();
+  let redis = new Redis({ port: running.clientPort, host: "127.0.0.1", retryStrategy: () => null });
+  await redis.mset({ a: "1", b: "2", c: "3" });
+  expect(await redis.dbsize()).toBe(3);
+  expect((await fetch(`http://127.0.0.1:${running.httpPort}/readyz`)).status).toBe(200);
+  expect((await fetch(`http://127.0.0.1:${running.httpPort}/nope`)).status).toBe(404);
+  const metrics = await (await fetch(`http://127.0.0.1:${running.httpPort}/metrics`)).text();
+  expect(metrics).toMatch(/^pika_node_replicas_leading 64$/m);
+  redis.disconnect();
+  await running.stop();
+  await running.stop();
+  running = await start();
+  redis = new Redis({ port: running.clientPort, host: "127.0.0.1", retryStrategy: () => null });
+  expect(await redis.mget("a", "b", "c")).toEqual(["1", "2", "3"]);
+  redis.disconnect();
+});
+
+it("says which port is taken, and lets go of the data directory", async () => {
+  const first = await start();
+  const port = String(first.clientPort);
+  const other = await mkdtemp(join(tmpdir(), "pika-node-"));
+  await expect(start({ dataDir: other, port })).rejects.toMatchObject({ code: "ListenFailed" });
+  const second = await start({ dataDir: other });
+  await second.stop();
+  await rm(other, { recursive: true, force: true });
+  await first.stop();
+});
+
+it("refuses a data directory that is in use, and managers without a secret", async () => {
+  const first = await start();
+  await expect(start()).rejects.toThrow(/use/);
+  await first.stop();
+  await expect(start({ managers: "http://127.0.0.1:1" })).rejects.toMatchObject({ code: "InvalidOption" });
+});
