@@ -25,6 +25,7 @@ import { engineOptions } from "./engine/engine-options.ts";
 import type { Store } from "./engine/store.ts";
 import type { ClusterId, NodeId, TableId } from "./meta/ids.ts";
 import { DiskRoom } from "./shard/disk-room.ts";
+import { ExpiryClock } from "./shard/expiry-clock.ts";
 import { LogKeeper } from "./shard/log-keeper.ts";
 import { ShardNode } from "./shard/shard-node.ts";
 import { Shards } from "./shard/shards.ts";
@@ -89,6 +90,7 @@ export class DataPlane implements Service {
   #shards: Shards | undefined;
   #host: SlotHost | undefined;
   #keeper: LogKeeper | undefined;
+  #expiryClock: ExpiryClock | undefined;
   #stopping: Promise<void> | undefined;
   #report: StartReport = { replicaCount: 0, replayedCount: 0, cutBytes: 0 };
 
@@ -137,6 +139,12 @@ export class DataPlane implements Service {
     return this.engine.flusher.writeDelayMs();
   }
 
+  /** DEBUG SET-ACTIVE-EXPIRE: whether expired records are removed before someone asks for them. */
+  setActiveExpiry(isOn: boolean): void {
+    this.engine.expirer.isEnabled = isOn;
+    if (this.#expiryClock) this.#expiryClock.isEnabled = isOn;
+  }
+
   async start(): Promise<void> {
     const { clock } = this.#deps;
     this.#deps.files.makeDirectory(this.#options.paths.root);
@@ -155,6 +163,7 @@ export class DataPlane implements Service {
       { isWanted: ({ table, slot }) => !hasPeers(table, slot), pauseMs: () => this.writeDelayMs() },
     );
     const replicaCount = [...shards.all()].length;
+    this.#expiryClock?.start();
     this.#report = { replicaCount, replayedCount, cutBytes: log.recovered.cutBytes };
     this.#deps.logger.info({ ...this.#report, closedCount: host.closedCount }, "data recovered");
   }
@@ -167,6 +176,7 @@ export class DataPlane implements Service {
 
   async #stop(): Promise<void> {
     this.#room.stop();
+    this.#expiryClock?.stop();
     await this.#keeper?.stop();
     this.#shards?.endTurn();
     try {
@@ -221,6 +231,7 @@ export class DataPlane implements Service {
       onLostWrites: (lost) => logger.warn(lost, "entries that the new leader never had were set aside"),
     });
     shards.onLogFull = () => room.noteFull();
+    this.#expiryClock = new ExpiryClock({ clock, shards });
     this.#gate.log = log;
     this.#gate.shards = shards;
     this.#shards = shards;

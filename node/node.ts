@@ -293,7 +293,7 @@ class PikaNode implements RunningNode {
         writeDelayMs: () => plane.writeDelayMs(),
         node: {
           infoLines: (section) => this.#infoLines(section),
-          setActiveExpiry: () => {},
+          setActiveExpiry: (isOn) => plane.setActiveExpiry(isOn),
           lastSaveSeconds: () => Math.floor(this.#clock.wallMs() / 1000),
           waitReplicas: () => Promise.resolve(this.#followersInSync()),
           onShutdown: () => this.#deps.onStop(undefined),

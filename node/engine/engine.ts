@@ -277,6 +277,11 @@ export class Engine {
     if (generation !== space.generation) this.garbage.noteDropped();
   }
 
+  /** The slot's applied index has moved without a change of its data: it is flushed too, or the log would be kept for it. */
+  noteApplied(space: SlotSpace): void {
+    this.#cache.dirty.enqueue(space);
+  }
+
   /** What of the slot's log the database has durably: entries up to here are not needed for recovery. */
   durableIndex(space: SlotSpace): number {
     return space.flushed.applied.index;

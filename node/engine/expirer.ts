@@ -34,6 +34,8 @@ export interface ExpirerDeps extends BackgroundDeps {
 export class Expirer {
   /** Records removed since the start. */
   expiredCount = 0;
+  /** DEBUG SET-ACTIVE-EXPIRE. */
+  isEnabled = true;
   readonly #deps: ExpirerDeps;
   readonly #clock: Clock;
   readonly #value = new View();
@@ -65,6 +67,7 @@ export class Expirer {
 
   /** One round over the slots that have something due by their own time. */
   async expire(): Promise<void> {
+    if (!this.isEnabled) return;
     let left = ROUND_ENTRIES;
     for (const space of this.#deps.spaces()) {
       if (space.nextExpiryMs > space.nowMs) continue;

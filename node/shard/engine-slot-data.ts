@@ -21,6 +21,10 @@ export class EngineSlotData implements SlotData {
     return this.space.keyCount;
   }
 
+  get nextExpiryMs(): number {
+    return this.space.nextExpiryMs;
+  }
+
   /** The state that the data is at. */
   get state(): SlotState {
     const { appliedIndex, appliedTerm, appliedCrc, nowMs } = this.space;
@@ -42,9 +46,10 @@ export class EngineSlotData implements SlotData {
   }
 
   commit(state: SlotState): void {
-    this.tx.commit();
+    const hasChanged = this.tx.commit();
     this.space.setApplied(state.index, state.term, state.crc);
     this.space.advanceTime(state.nowMs);
+    if (!hasChanged) this.#engine.noteApplied(this.space);
   }
 
   rollback(): void {

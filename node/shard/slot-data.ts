@@ -27,6 +27,8 @@ export interface SlotData {
   readonly tx: Transaction;
   /** Records, expired ones that are not collected yet included. */
   readonly recordCount: number;
+  /** No record that can be removed expires before this; 0 where that is not known yet. Milliseconds since 1970. */
+  readonly nextExpiryMs: number;
   begin(stamp: TransactionStamp): void;
   /** Whether the transaction would change anything. */
   hasChanges(): boolean;

@@ -162,6 +162,23 @@ export class SlotShard implements SlotExecutor {
     return this.data.loaded();
   }
 
+  /** Whether records here expired before `nowMs` and only the slot's own time keeps them from being removed. */
+  isExpiryDue(nowMs: number): boolean {
+    const dueMs = this.data.nextExpiryMs;
+    return dueMs <= nowMs && dueMs > this.state.nowMs && this.isServing;
+  }
+
+  /** Moves the slot's time on by an entry without commands, within the current turn. False: not here, or not now. */
+  advanceTime(): boolean {
+    const node = this.#node;
+    if (!this.isServing || node.deps.refuseForRoom() !== undefined) return false;
+    if (this.#leaseUntilMs !== Number.POSITIVE_INFINITY) node.noteLease(this.#leaseUntilMs);
+    this.#begin(false);
+    node.log.writer.appendNoop(this.log, node.stamp);
+    this.#commit();
+    return true;
+  }
+
   watchVersion(key: Buffer): number {
     const nowMs = this.#nowMs();
     this.#watchers ??= new KeyWatchers();

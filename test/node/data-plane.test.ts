@@ -174,3 +174,56 @@ test("after any crash all slots hold a prefix with all that was acknowledged", a
     { numRuns: 150 },
   );
 });
+
+/** Lets time pass in steps, so that what one timer begins is done before the next. */
+async function pass(node: TestDataPlane, ms: number): Promise<void> {
+  for (let at = 0; at < ms; at += 250) {
+    await node.clock.advanceAsync(250);
+    await node.endTurn();
+  }
+}
+
+test("what expires in an idle slot is removed by itself, also after a restart", async () => {
+  let node = await new TestDataPlane(new TestDisk()).lead(3);
+  for (let i = 0; i < 20; i++) await node.run(0, "SET", `k${i}`, i, "PX", 10_000);
+  await node.run(0, "SET", "stays", 1);
+  await node.run(1, "SET", "later", 1, "PX", 60_000);
+  await node.endTurn();
+  await pass(node, 5000);
+  expect(node.replica(0).shard.recordCount).toBe(21);
+  await pass(node, 10_000);
+  expect(node.replica(0).shard.recordCount).toBe(1);
+  expect(node.replica(0).last.index).toBe(22);
+  expect(node.replica(1).last.index).toBe(1);
+  expect(node.replica(2).last.index).toBe(0);
+  node = await new TestDataPlane(await node.die(), {}, node.clock.wallMs()).lead(3);
+  await pass(node, 60_000);
+  expect(node.replica(1).shard.recordCount).toBe(0);
+});
+
+test("entries that change no data keep no segment", async () => {
+  const node = await new TestDataPlane(new TestDisk(), { segmentBytes: 2000, pinnedLogBytes: 4000 }).lead(2);
+  node.replica(0).shard.advanceTime();
+  for (let i = 0; i < 100; i++) {
+    await node.run(1, "SET", "k", "x".repeat(100));
+    await node.endTurn();
+  }
+  await pass(node, 10_000);
+  expect(node.disk.files.list(LOG_DIRECTORY).length).toBeLessThanOrEqual(3);
+  await node.plane.stop();
+  const again = await new TestDataPlane(node.disk).lead(2);
+  expect(again.plane.report.replayedCount).toBe(0);
+  expect(again.replica(0).last.index).toBe(1);
+});
+
+test("active expiry can be switched off", async () => {
+  const node = await new TestDataPlane(new TestDisk()).lead(1);
+  node.plane.setActiveExpiry(false);
+  await node.run(0, "SET", "a", 1, "PX", 1000);
+  await node.endTurn();
+  await pass(node, 10_000);
+  expect([node.replica(0).shard.recordCount, node.replica(0).last.index]).toEqual([1, 1]);
+  node.plane.setActiveExpiry(true);
+  await pass(node, 3000);
+  expect(node.replica(0).shard.recordCount).toBe(0);
+});
