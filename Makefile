@@ -36,7 +36,7 @@ test-tools: ## install what the tests run beside us (redis-server, redis-tools, 
 
 .PHONY: build
 build: install ## emit JavaScript to dist/ for the image and the npm package
-	rm -rf dist && tsc -p tsconfig.build.json
+	rm -rf dist && tsc -p tsconfig.build.json && cp package.json dist/
 
 .PHONY: bench
 bench: install test-tools ## measure beside redis-server and write docs/benchmarks.md
