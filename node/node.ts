@@ -20,6 +20,7 @@ import { readSecret } from "./cluster-secret.ts";
 import { CommandRegistry, dataCommands } from "./commands/registry.ts";
 import { DataPlane } from "./data-plane.ts";
 import { DataDirectory } from "./engine/data-directory.ts";
+import { LEVEL_BLOCK_CACHE_BYTES, LEVEL_WRITE_BUFFER_BYTES } from "./engine/engine-options.ts";
 import { LevelStore } from "./engine/leveldb-store.ts";
 import type { ClusterId, NodeId, TableId } from "./meta/ids.ts";
 import type { Topology, TopologyNode } from "./meta/topology.ts";
@@ -37,9 +38,6 @@ import { readTopologyFile } from "./server/topology-file.ts";
 import { Turn } from "./server/turn.ts";
 import { leadAll, makeClusterId, StandaloneTopology } from "./standalone.ts";
 
-const MIB = 1024 * 1024;
-const STORE_BUFFER_BYTES = 16 * MIB;
-const STORE_CACHE_BYTES = 8 * MIB;
 /** How long clients wait at a start for the replicas that the node held to get their roles. */
 const ROLES_WAIT_MS = 10_000;
 
@@ -261,8 +259,8 @@ class PikaNode implements RunningNode {
         clock: this.#clock,
         store: new LevelStore({
           location: directory.databasePath,
-          writeBufferBytes: STORE_BUFFER_BYTES,
-          blockCacheBytes: STORE_CACHE_BYTES,
+          writeBufferBytes: LEVEL_WRITE_BUFFER_BYTES,
+          blockCacheBytes: LEVEL_BLOCK_CACHE_BYTES,
         }),
         files: new NodeFileSystem(),
         seeds: new Prng(randomBytes(4).readUInt32LE()),

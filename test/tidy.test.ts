@@ -191,6 +191,48 @@ describe("files", () => {
   });
 });
 
+describe("exports", () => {
+  test("of functions and classes are used by other sources, not by tests alone", () => {
+    const wrong = sources.flatMap((file) =>
+      exportedNames(file)
+        .filter((name) => !isImported(file, name, sources) && !isContract(file, name))
+        .map((name) => `${file.path}: ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("of test support are used", () => {
+    const wrong = tests.flatMap((file) =>
+      exportedNames(file)
+        .filter((name) => !isImported(file, name, tests) && !isType(file, name))
+        .map((name) => `${file.path}: ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+function isImported(file: SourceFile, name: string, by: readonly SourceFile[]): boolean {
+  return by.some((other) =>
+    other.imports.some(({ target, names }) => target === file.path && (names.includes(name) || names.includes("*"))),
+  );
+}
+
+function isType(file: SourceFile, name: string): boolean {
+  return new RegExp(`^export (declare )?(interface|type) ${name}\\b`, "m").test(file.code);
+}
+
+/**
+ * What may be exported for tests alone: a type that shapes another export of its file; a fake that implements a port;
+ * a constant that the file itself uses, so that a test can speak of a limit by its name.
+ */
+function isContract(file: SourceFile, name: string): boolean {
+  const uses = file.code.match(new RegExp(`(?<![\\w$])${name}(?![\\w$])`, "g"))?.length ?? 0;
+  const isTested = isImported(file, name, tests);
+  if (isType(file, name)) return isTested || uses > 1;
+  if (new RegExp(`^export class ${name} implements `, "m").test(file.code)) return isTested;
+  return isTested && uses > 1 && new RegExp(`^export const ${name}\\b`, "m").test(file.code);
+}
+
 describe("purity", () => {
   test("pure parts have no clock, timers, randomness, Node modules, logs or metrics", () => {
     const wrong: string[] = [];

@@ -60,7 +60,7 @@ const SUFFIXES: Readonly<Record<string, number>> = {
 };
 
 /** Parses bytes (`256Mi`, `1000`); undefined where the text is not an amount. */
-export function parseBytes(text: string): number | undefined {
+function parseBytes(text: string): number | undefined {
   const match = /^(\d{1,15})(k|M|G|T|Ki|Mi|Gi|Ti)?$/.exec(text);
   if (!match) return undefined;
   const value = Number(match[1]) * (SUFFIXES[match[2] ?? ""] ?? 1);

@@ -13,7 +13,7 @@ export const ENTRY_HEADER_BYTES = 48;
 
 export const KIND_COMMANDS = 1;
 export const KIND_RAFT_STATE = 2;
-export const KIND_CONFIG = 3;
+const KIND_CONFIG = 3;
 export const KIND_NOOP = 4;
 
 const U32 = 0x1_0000_0000;

@@ -192,7 +192,7 @@ function markBefore(range: SlotRange, index: number): { readonly index: number; 
 }
 
 /** Whether the body is an entry of the slot's chain. */
-export function isEntryOf(
+function isEntryOf(
   view: DataView,
   body: { readonly start: number; readonly end: number },
   log: { readonly table: number; readonly slot: number },

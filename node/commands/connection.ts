@@ -9,8 +9,8 @@ import type { Protocol, ReplyWriter } from "../resp/reply.ts";
 import type { SessionCommand } from "./command.ts";
 import type { Session } from "./session.ts";
 
-/** The version that clients are told: that of the Redis whose commands these are. */
-const REDIS_VERSION = "7.0.15";
+/** The version that clients are told, by which they choose what to send: that of the Redis whose commands these are. */
+export const REDIS_VERSION = "7.0.15";
 
 const COMMON = { scope: "session", group: "connection", keys: { kind: "none" }, complexity: "O(1)" } as const;
 

@@ -4,7 +4,7 @@
  */
 
 import { samplePositions } from "../datatypes/sampling.ts";
-import { ERRORS } from "../resp/error-texts.ts";
+import { ERRORS, outsideRangeText } from "../resp/error-texts.ts";
 import { readInteger } from "./argument-reader.ts";
 import type { DataContext } from "./command.ts";
 
@@ -30,7 +30,7 @@ export function readRandomCount({ argv, reply }: DataContext, hasValues: boolean
     return undefined;
   }
   if (count === -MAX_COUNT - 1n) {
-    reply.error(`ERR value is out of range, value must between -${MAX_COUNT} and ${MAX_COUNT}`);
+    reply.error(outsideRangeText(-MAX_COUNT, MAX_COUNT));
     return undefined;
   }
   const isTooFar = hasValues && (count > MAX_COUNT / 2n || count < -MAX_COUNT / 2n);

@@ -19,7 +19,6 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   unlinkSync,
@@ -299,9 +298,4 @@ function isRunning(pid: number, startTime: string): boolean {
   } catch (error) {
     return codeOf(error) === "EPERM";
   }
-}
-
-/** Names in a data directory that a retired id left, for the start's log line. */
-export function retiredIn(path: string): readonly string[] {
-  return readdirSync(path).filter((name) => name.startsWith("retired-"));
 }

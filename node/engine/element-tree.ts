@@ -224,7 +224,7 @@ export abstract class ElementTree extends PageTree {
 }
 
 /** Makes `out` the shortest prefix of `first` that comes behind `last`, in memory of its own. */
-export function makeSeparator(last: View, first: View, out: View): void {
+function makeSeparator(last: View, first: View, out: View): void {
   const longest = Math.min(last.end - last.start, first.end - first.start);
   let shared = 0;
   while (shared < longest && last.buf[last.start + shared] === first.buf[first.start + shared]) shared++;

@@ -15,9 +15,6 @@ const LARGEST_CHUNK_BYTES = 256 * 1024;
 /** The cache has at least this many chunks, so that size classes do not starve each other. */
 const MIN_CHUNKS = 256;
 
-/** 256 MiB: a fourth of the smallest container that one would give a database node. */
-export const DEFAULT_CACHE_BYTES = 256 * MIB;
-
 /**
  * LevelDB's own memory, whatever the cache: two memtables of 16 MiB (a batch of a slot is at most about 8 MiB, and
  * larger memtables mean fewer compactions), and 8 MiB of blocks, since hot records are in the record cache.

@@ -15,9 +15,9 @@ import type { PageNumber, TreeId } from "./transaction.ts";
 export type Generation = number;
 
 /** The kind byte within the generations of slots. */
-export const KIND_RECORD = 0x01;
+const KIND_RECORD = 0x01;
 export const KIND_PAGE = 0x02;
-export const KIND_EXPIRY = 0x03;
+const KIND_EXPIRY = 0x03;
 export const KIND_DROPPED_TREE = 0x04;
 
 /** The kind byte within generation 0. */

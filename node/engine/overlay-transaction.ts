@@ -34,8 +34,6 @@ import type { Ref } from "./slab.ts";
 import type { LoadedRange, SlotSpace } from "./slot-space.ts";
 import { MISS, type PageNumber, type Transaction, type TreeId, View } from "./transaction.ts";
 
-/** A command that missed this often reads synchronously from then on (`readSynchronously`). */
-export const MAX_MISSES = 8;
 /** Records that a scan reads at first; eight times as many each time it needs more. */
 const FIRST_RANGE_ENTRIES = 128;
 const RANGE_GROWTH = 8;
@@ -99,7 +97,7 @@ export class OverlayTransaction implements Transaction {
     this.#missed = undefined;
   }
 
-  /** From here to the end reads are made on this thread: for recovery, replication, and after MAX_MISSES. */
+  /** From here to the end reads are made on this thread: for recovery, replication, and after many misses. */
   readSynchronously(): void {
     this.#isForcedSync = true;
   }

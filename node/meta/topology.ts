@@ -70,16 +70,3 @@ export interface Topology {
   /** Base URLs of the managers, the leader in no particular place. */
   readonly managers: readonly string[];
 }
-
-/** The node that leads a slot, or undefined while none does. */
-export function leaderOf(topology: Topology, table: TableId, slot: number): TopologyNode | undefined {
-  const assignment = topology.assignments.get(table)?.[slot];
-  const replica = assignment?.replicas[assignment.leader];
-  return replica && topology.nodes.get(replica.node);
-}
-
-/** The table of a name, or undefined. */
-export function tableNamed(topology: Topology, name: string): TopologyTable | undefined {
-  for (const table of topology.tables.values()) if (table.name === name) return table;
-  return undefined;
-}

@@ -75,7 +75,7 @@ export function invalidExpireText(name: string): string {
 }
 
 /** For a number that must lie in [min, max]. */
-export function outsideRangeText(min: number, max: number): string {
+export function outsideRangeText(min: number | bigint, max: number | bigint): string {
   return `ERR value is out of range, value must between ${min} and ${max}`;
 }
 

@@ -3,13 +3,11 @@
  */
 
 import type { Clock } from "../base/clock.ts";
+import { REDIS_VERSION } from "../commands/connection.ts";
 import type { NodeId } from "../meta/ids.ts";
 import type { ClientList } from "./client-list.ts";
 import type { CommandPlan } from "./command-plan.ts";
 import type { Statistics } from "./statistics.ts";
-
-/** The version that clients are told, by which they choose what to send: the Redis whose commands we follow. */
-export const REDIS_VERSION = "7.0.15";
 
 /** Lines (`name` → value) that others add to a section. */
 export type InfoLines = Readonly<Record<string, string | number>>;
@@ -43,7 +41,7 @@ const DEFAULT_SECTIONS = [
 const ALL_SECTIONS = [...DEFAULT_SECTIONS.slice(0, 7), "commandstats", ...DEFAULT_SECTIONS.slice(7)];
 
 /** Which sections a call of INFO asks for, in Redis's order. */
-export function wantedSections(asked: readonly string[]): readonly string[] {
+function wantedSections(asked: readonly string[]): readonly string[] {
   if (asked.length === 0) return DEFAULT_SECTIONS;
   const wanted = new Set<string>();
   for (const name of asked) {

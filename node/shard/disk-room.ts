@@ -11,13 +11,13 @@ const CHECK_EVERY_MS = 1000;
 const MIB = 1024 * 1024;
 
 /** What LevelDB needs to compact, and the log to go on, while nobody may write. */
-export function defaultWatermarkBytes(diskBytes: number): number {
+function defaultWatermarkBytes(diskBytes: number): number {
   return Math.max(512 * MIB, diskBytes / 20);
 }
 
 export interface DiskRoomOptions {
   readonly directory: string;
-  /** Bytes that must be available for writes; by default `defaultWatermarkBytes`. */
+  /** Bytes that must be available for writes; by default 512 MiB or a twentieth of the disk, whichever is more. */
   readonly watermarkBytes: number | undefined;
 }
 

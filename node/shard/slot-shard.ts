@@ -25,7 +25,7 @@ import type { ShardNode } from "./shard-node.ts";
 import type { SlotData, SlotState } from "./slot-data.ts";
 
 /** After this many misses of one command it reads on the main thread, so that it ends (DESIGN §4.7). */
-const MAX_MISSES = 8;
+export const MAX_MISSES = 8;
 /** An EXEC whose arguments take more cannot be logged as one entry. */
 const MAX_ENTRY_BYTES = MAX_BODY_BYTES - 1024 * 1024;
 /** Entries that are replayed in one go before others get their turn: about a millisecond. */

@@ -54,7 +54,7 @@ function refuseUnbuilt(plan: LocalPlan, record: ClusterRecord): void {
 }
 
 /** What will and will not happen, before it does. */
-export function describeChange(plan: LocalPlan, record: ClusterRecord): string[] {
+function describeChange(plan: LocalPlan, record: ClusterRecord): string[] {
   const lines: string[] = [];
   const added = plan.nodes.length - record.nodes.length;
   if (added > 0) {

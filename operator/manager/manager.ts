@@ -249,8 +249,3 @@ function reachableHost(host: string): string {
   if (host === "0.0.0.0" || host === "::" || host === "") return hostname();
   return host.includes(":") ? `[${host}]` : host;
 }
-
-/** A manager that has not started. */
-export function createManager(options: ManagerOptions, deps: ManagerDeps): Manager {
-  return new Manager(options, deps);
-}

@@ -43,7 +43,7 @@ export async function runRedisBenchmark(run: BenchmarkRun): Promise<BenchmarkRes
 }
 
 /** Reads the long form of the report. */
-export function readReport(text: string): BenchmarkResult {
+function readReport(text: string): BenchmarkResult {
   const rate = /throughput summary: ([\d.]+) requests per second/.exec(text);
   if (!rate) throw new Error(`not a report of redis-benchmark: ${text.slice(-300)}`);
   const distribution = text.slice(0, text.indexOf("Cumulative distribution"));

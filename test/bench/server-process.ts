@@ -136,7 +136,7 @@ export class ServerProcess {
 const clock = new SystemClock();
 
 /** Between two looks at something that is measured. */
-export function pause(delayMs: number): Promise<void> {
+function pause(delayMs: number): Promise<void> {
   return delay(clock, delayMs);
 }
 

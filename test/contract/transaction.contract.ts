@@ -30,7 +30,7 @@ export function writeText(tx: Transaction, key: string, value: string): void {
   tx.writeRecord({ buf, start: 1, end: buf.length - 1 }, HEAD, body, 1, body.length - 1);
 }
 
-export function deleteText(tx: Transaction, key: string): void {
+function deleteText(tx: Transaction, key: string): void {
   const buf = Buffer.from(key);
   tx.deleteRecord(buf, 0, buf.length);
 }

@@ -25,7 +25,7 @@ export function encodeMessage<T>(codec: MessageCodec<T>, message: T): Buffer {
   return Buffer.from(out.written());
 }
 
-export function decodeMessage<T>(codec: MessageCodec<T>, payload: Buffer): T {
+function decodeMessage<T>(codec: MessageCodec<T>, payload: Buffer): T {
   const input = new ByteReader();
   input.reset(payload, 0, payload.length);
   const message = codec.read(input);

@@ -3,9 +3,9 @@
 import { Engine, type EngineDeps } from "../../node/engine/engine.ts";
 import { type EngineOptions, engineOptions } from "../../node/engine/engine-options.ts";
 import { MemoryStore } from "../../node/engine/memory-store.ts";
-import { MAX_MISSES } from "../../node/engine/overlay-transaction.ts";
 import type { SlotSpace } from "../../node/engine/slot-space.ts";
 import { MISS, type Transaction } from "../../node/engine/transaction.ts";
+import { MAX_MISSES } from "../../node/shard/slot-shard.ts";
 import type { TransactionHarness } from "../contract/transaction.contract.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 

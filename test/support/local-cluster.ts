@@ -33,7 +33,7 @@ export async function run(command: string, args: readonly string[], cwd = ROOT):
   }
 }
 
-export function pika(args: readonly string[]): Promise<CommandResult> {
+function pika(args: readonly string[]): Promise<CommandResult> {
   return run(PIKA, args);
 }
 

@@ -13,7 +13,7 @@ import type { ReplicaPosition, TableSpec } from "../../node/meta/manager-api.ts"
 import type { Topology } from "../../node/meta/topology.ts";
 import { ManagerAgent } from "../../node/server/manager-agent.ts";
 import { ManagerClient } from "../../operator/manager/api/client.ts";
-import { createManager, type Manager, type ManagerOptions } from "../../operator/manager/manager.ts";
+import { Manager, type ManagerOptions } from "../../operator/manager/manager.ts";
 import { EmbeddedMetadataStore } from "../../operator/manager/store/embedded-store.ts";
 import { EtcdMetadataStore } from "../../operator/manager/store/etcd-store.ts";
 import type { MetadataStore } from "../../operator/manager/store/metadata-store.ts";
@@ -74,7 +74,7 @@ export class Playground {
   async manager(store: MetadataStore, over: Partial<ManagerOptions> & { clock?: Clock } = {}): Promise<RunningManager> {
     const fatal: OperatingError[] = [];
     const { clock: ownClock, ...options } = over;
-    const manager = createManager(
+    const manager = new Manager(
       {
         host: "127.0.0.1",
         port: 0,

@@ -15,7 +15,7 @@ interface Batch {
   readonly argv: Argv;
 }
 
-export class MapExecutor implements SlotExecutor {
+class MapExecutor implements SlotExecutor {
   readonly table: TableId;
   readonly slot: number;
   readonly tx = new MapTransaction();

@@ -80,7 +80,7 @@ interface KeyState {
 }
 
 /** What could not be. */
-export class ModelViolation extends Error {}
+class ModelViolation extends Error {}
 
 export class ModelWriter {
   readonly #keys: KeyState[];

@@ -31,11 +31,11 @@ export interface HarnessOptions {
   readonly log?: Logger;
 }
 
-export const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 const nodeIdOf = (index: number) => String(index + 1).padStart(32, "0") as NodeId;
 
 /** A topology that tests replace as a whole. */
-export class FakeTopology implements TopologySource {
+class FakeTopology implements TopologySource {
   readonly isConfirmed = true;
   readonly grantedUntilMs = Number.POSITIVE_INFINITY;
   value: Topology;
@@ -61,7 +61,7 @@ export class FakeTopology implements TopologySource {
 }
 
 /** Forwards within the process; `onForward` may answer in place of the peer, or delay it. */
-export class LocalForwarder implements Forwarder {
+class LocalForwarder implements Forwarder {
   readonly handlers = new Map<NodeId, ForwardHandler>();
   requests: ForwardRequest[] = [];
   onForward: ((request: ForwardRequest) => ForwardResult | Promise<void> | undefined) | undefined;

@@ -34,7 +34,7 @@ export interface World {
   lossShare: number;
 }
 
-export function randomHexOf(random: Prng, sizeBytes: number): string {
+function randomHexOf(random: Prng, sizeBytes: number): string {
   return Array.from({ length: sizeBytes }, () => random.nextBelow(256).toString(16).padStart(2, "0")).join("");
 }
 

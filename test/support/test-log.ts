@@ -15,7 +15,7 @@ export const LOG_IDENTITY = { cluster: "c".repeat(32) as ClusterId, node: "a1".r
 export const TABLE = 1 as TableId;
 export const REPLICA = 7 as ReplicaId;
 
-export const EMPTY_SLOT: StoredSlot = { replica: REPLICA, term: 0, index: 0, crc: 0 };
+const EMPTY_SLOT: StoredSlot = { replica: REPLICA, term: 0, index: 0, crc: 0 };
 
 /** One machine's log: opened, crashed and opened again over the same files. */
 export class TestLog {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { environmentName, flagName, type OptionTable, parseBytes, readOptions } from "../../../node/base/options.ts";
+import { environmentName, flagName, type OptionTable, readOptions } from "../../../node/base/options.ts";
 
 const table = {
   cacheBytes: { kind: "bytes", default: 1024, min: 16, max: 2 ** 40, help: "cache" },
@@ -52,18 +52,19 @@ describe("readOptions", () => {
   });
 });
 
-describe("parseBytes", () => {
+describe("an amount of bytes", () => {
+  const bytes = { size: { kind: "bytes", default: 7, min: 0, max: Number.MAX_SAFE_INTEGER, help: "size" } } as const;
+
   test.each([
     ["0", 0],
     ["12k", 12_000],
     ["3Gi", 3 * 2 ** 30],
     ["1T", 1e12],
-    ["", undefined],
-    ["-1", undefined],
-    ["1.5Gi", undefined],
-    ["1KB", undefined],
-    ["999999999999999Ti", undefined],
-  ])("%s is %s", (text, bytes) => expect(parseBytes(text)).toBe(bytes));
+  ])("%s is %s", (text, size) => expect(readOptions(bytes, [layer({ size: text })]).size).toBe(size));
+
+  test.each(["", "-1", "1.5Gi", "1KB", "999999999999999Ti"])("%j is none", (text) => {
+    expect(() => readOptions(bytes, [layer({ size: text })])).toThrow("an amount of bytes");
+  });
 });
 
 test("names of flags and of the environment", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { DiskRoom, defaultWatermarkBytes } from "../../../node/shard/disk-room.ts";
+import { DiskRoom } from "../../../node/shard/disk-room.ts";
 import { MemoryFileSystem } from "../../support/memory-file-system.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
@@ -25,6 +25,20 @@ test("refuses below the watermark, and takes writes again above it", () => {
 });
 
 test("the default watermark is 512 MiB or a twentieth of the disk", () => {
-  expect(defaultWatermarkBytes(1e9)).toBe(512 * 1024 * 1024);
-  expect(defaultWatermarkBytes(1e12)).toBe(5e10);
+  for (const [sizeBytes, watermarkBytes] of [
+    [1e9, 512 * 1024 * 1024],
+    [1e12, 5e10],
+  ] as const) {
+    for (const [availableBytes, hasRoom] of [
+      [watermarkBytes, true],
+      [watermarkBytes - 1, false],
+    ] as const) {
+      const files = new MemoryFileSystem();
+      files.room = () => ({ availableBytes, sizeBytes });
+      const room = new DiskRoom({ directory: "/", watermarkBytes: undefined }, { files, clock: new VirtualClock() });
+      room.start();
+      expect(room.hasRoom).toBe(hasRoom);
+      room.stop();
+    }
+  }
 });

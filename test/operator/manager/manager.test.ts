@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { tableNamed } from "../../../node/meta/topology.ts";
 import { Playground, putClusterRequest, putTableRequest, waitForLeader } from "../../support/managers.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
@@ -32,7 +31,7 @@ describe("one manager on the embedded store", () => {
     for (const { agent, nodeId, clusterId } of nodes) {
       const topology = agent.current();
       expect(topology?.clusterId).toBe(clusterId);
-      expect(topology && tableNamed(topology, "default")?.replicas).toBe(2);
+      expect([...(topology?.tables.values() ?? [])].find(({ name }) => name === "default")?.replicas).toBe(2);
       expect(topology?.nodes.get(nodeId)?.name).toMatch(/^demo-nodes-/);
       expect(agent.grantedUntilMs).toBeGreaterThan(0);
       expect(agent.isConfirmed).toBe(true);

@@ -1,10 +1,17 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { leaderOf, type Topology } from "../../../../node/meta/topology.ts";
+import type { TableId } from "../../../../node/meta/ids.ts";
+import type { Topology, TopologyNode } from "../../../../node/meta/topology.ts";
 import { RouteTable } from "../../../../node/router/core/route.ts";
 import { nodeIdOf, topologyArbitrary } from "../../../support/topology-arbitrary.ts";
 
 const SELF = nodeIdOf(1);
+
+function leaderOf(topology: Topology, table: TableId, slot: number): TopologyNode | undefined {
+  const assignment = topology.assignments.get(table)?.[slot];
+  const replica = assignment?.replicas[assignment.leader];
+  return replica && topology.nodes.get(replica.node);
+}
 
 function withRouting(topology: Topology, clientRouting: "Forward" | "Redirect"): Topology {
   const tables = new Map([...topology.tables].map(([id, table]) => [id, { ...table, clientRouting }]));
