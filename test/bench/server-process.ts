@@ -153,7 +153,7 @@ export function cpuSecondsOf(pid: number): number {
 const clock = new SystemClock({ keepsAlive: true });
 
 /** Between two looks at something that is measured. */
-function pause(delayMs: number): Promise<void> {
+export function pause(delayMs: number): Promise<void> {
   return delay(clock, delayMs);
 }
 
