@@ -6,7 +6,11 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { SystemClock } from "../../node/base/clock.ts";
+import type { StatusReply } from "../../node/meta/manager-api.ts";
 import { type ClusterRecord, StateDirectory } from "../../operator/cli/state-directory.ts";
+import { connectManagers } from "../../operator/manager-process.ts";
+import { waitFor } from "./wait-for.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
 const PIKA = join(ROOT, "bin/pika");
@@ -71,6 +75,46 @@ export class LocalClusterProcess {
 
   status(...extra: readonly string[]): Promise<CommandResult> {
     return pika(["status", "--data-dir", this.dataDir, ...extra]);
+  }
+
+  /** What the managers say now, without a process for it. */
+  async ask(): Promise<StatusReply> {
+    const client = connectManagers(
+      { urls: this.record.managers, secretFile: this.#state.secretFile },
+      new SystemClock(),
+    );
+    try {
+      return await client.status();
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Resolves once every slot has its leader and all followers are in sync. */
+  async ready(timeoutMs = 60_000): Promise<StatusReply> {
+    return await waitFor(
+      async () => {
+        const status = await this.ask();
+        if (!status.isReady) throw new Error(JSON.stringify(status));
+        return status;
+      },
+      { timeoutMs, what: "a cluster that is ready" },
+    );
+  }
+
+  /** Kills a process with SIGKILL; resolves when the supervisor has started it again. */
+  async kill(name: string): Promise<void> {
+    const pid = this.pidOf(name) as number;
+    process.kill(pid, "SIGKILL");
+    await waitFor(() => this.pidOf(name) !== undefined && this.pidOf(name) !== pid, { what: `${name} to run again` });
+  }
+
+  dataOf(name: string): string {
+    return this.#state.dataOf(name);
+  }
+
+  get secretFile(): string {
+    return this.#state.secretFile;
   }
 
   clientPort(node: number): number {
