@@ -126,7 +126,8 @@ spec: {clusterRef: {name: demo}, slots: 4, replicas: 2}
     });
     expect((await leading()).index).toBe(after.index);
     await applyTable("fourth");
-    expect((await cluster.status()).stdout).toMatch(/third[^]*fourth|fourth[^]*third/);
+    const { stdout } = await cluster.status();
+    for (const table of ["second", "third", "fourth"]) expect(stdout).toContain(table);
     await expectNothingNoticed();
   }, 90_000);
 
@@ -174,7 +175,7 @@ spec: {clusterRef: {name: demo}, slots: 4, replicas: 2}
   /** A key whose slot the node leads, and one whose slot another does. */
   async function keysOf(node: number): Promise<[string, string]> {
     const redis = new Redis({ host: "127.0.0.1", port: cluster.clientPort(node) });
-    const slots = (await redis.cluster("SLOTS")) as [number, number, [string, number]][];
+    const slots = (await redis.cluster("SLOTS")) as unknown as [number, number, [string, number]][];
     const found: [string | undefined, string | undefined] = [undefined, undefined];
     for (let i = 0; found.includes(undefined); i++) {
       const slot = Number(await redis.cluster("KEYSLOT", `k${i}`));
