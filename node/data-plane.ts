@@ -36,7 +36,7 @@ import { replayAtStart } from "./shard/start-replay.ts";
 import { TurnLogGate } from "./shard/turn-log-gate.ts";
 
 const GIB = 1024 * 1024 * 1024;
-/** Log kept for followers that are behind: a minute or so of full load; beyond it they get a snapshot. */
+/** See the option followerLogBytes. */
 const DEFAULT_FOLLOWER_LOG_BYTES = 2 * GIB;
 /** Recovery reads at most about this much log. */
 const DEFAULT_PINNED_LOG_BYTES = GIB / 2;

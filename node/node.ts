@@ -242,7 +242,7 @@ class PikaNode implements RunningNode {
     cluster: ClusterId,
     topology: () => Topology | undefined,
   ): Promise<DataPlane> {
-    const { cacheBytes, fsync } = this.#options;
+    const { cacheBytes, fsync, segmentBytes, followerLogBytes, diskWatermarkBytes } = this.#options;
     const registry = new CommandRegistry<never>(dataCommands);
     const { node } = directory.identity;
     const plane = new DataPlane(
@@ -251,6 +251,9 @@ class PikaNode implements RunningNode {
         identity: { cluster, node },
         fsync,
         cacheBytes,
+        segmentBytes,
+        followerLogBytes,
+        ...(diskWatermarkBytes === 0 ? {} : { watermarkBytes: diskWatermarkBytes }),
         hashKeyOf: (table) => hashKeyOf(topology(), table),
         hasPeers: (table, slot) => (topology()?.assignments.get(table)?.[slot]?.replicas.length ?? 0) > 1,
         level: () => topology()?.featureLevel ?? 1,

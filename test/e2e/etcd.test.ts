@@ -146,7 +146,8 @@ spec: {clusterRef: {name: demo}, slots: 4, replicas: 2}
   }, 90_000);
 
   test("a node restarted while no manager is there serves what others lead, and leads again when one is back", async () => {
-    const [own, foreign] = await keysOf(1);
+    const [own = ""] = await cluster.keysLedBy(1, 1);
+    const [foreign = ""] = await cluster.keysLedBy(0, 1);
     const writer = writers[0] as ListWriter;
     const redis = new Redis({ host: "127.0.0.1", port: cluster.clientPort(0) });
     await redis.mset(own, "own", foreign, "foreign");
@@ -171,18 +172,4 @@ spec: {clusterRef: {name: demo}, slots: 4, replicas: 2}
     await writer.stop();
     expect(await writer.faults(cluster.clientPort(2))).toEqual([]);
   }, 90_000);
-
-  /** A key whose slot the node leads, and one whose slot another does. */
-  async function keysOf(node: number): Promise<[string, string]> {
-    const redis = new Redis({ host: "127.0.0.1", port: cluster.clientPort(node) });
-    const slots = (await redis.cluster("SLOTS")) as unknown as [number, number, [string, number]][];
-    const found: [string | undefined, string | undefined] = [undefined, undefined];
-    for (let i = 0; found.includes(undefined); i++) {
-      const slot = Number(await redis.cluster("KEYSLOT", `k${i}`));
-      const leader = slots.find(([first, last]) => first <= slot && slot <= last)?.[2][1];
-      found[leader === cluster.clientPort(node) ? 0 : 1] = `k${i}`;
-    }
-    redis.disconnect();
-    return found as [string, string];
-  }
 });

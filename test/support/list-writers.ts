@@ -5,18 +5,24 @@
  */
 
 import { Redis } from "ioredis";
+import { delay, SystemClock } from "../../node/base/clock.ts";
 import { waitFor } from "./wait-for.ts";
 
+const clock = new SystemClock();
 /** Appends in one pipeline, each to the next list. */
 const PIPELINE = 8;
 const LISTS = 24;
-/** What errors say whose command may have taken effect. */
-const UNKNOWN = /may have been executed or not|Connection is closed|ECONNRESET|EPIPE|connection was broken/i;
+/** What a node's error says whose command may have taken effect. */
+const UNKNOWN = /may have been executed or not/;
+/** What the client says when it did not even send. */
+const UNSENT = /Stream isn't writeable/;
 
 export interface ListWriterOptions {
   /** Unique: keys begin with it. */
   readonly name: string;
   readonly port: number;
+  /** Hash tags of the keys, used in turn: so that a test chooses the slots. */
+  readonly tags?: readonly string[];
   /** Ends each value; large ones fill logs and disks sooner. */
   readonly padding?: string;
   /** Between two pipelines, ms: so that a test leaves room for what it watches. */
@@ -47,7 +53,7 @@ export class ListWriter {
   constructor(options: ListWriterOptions) {
     this.#options = options;
     this.#lists = Array.from({ length: LISTS }, (_, i) => ({
-      key: `${options.name}:${i}`,
+      key: options.tags ? `${options.name}:${i}:{${options.tags[i % options.tags.length]}}` : `${options.name}:${i}`,
       acknowledged: [],
       refused: new Set<number>(),
     }));
@@ -118,7 +124,7 @@ export class ListWriter {
       }
       await Promise.all(sent);
       const { pauseMs } = this.#options;
-      if (pauseMs !== undefined) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      if (pauseMs !== undefined) await delay(clock, pauseMs);
     }
   }
 
@@ -132,7 +138,8 @@ export class ListWriter {
       this.#lastAnswerMs = nowMs;
     } catch (error) {
       const { message } = error as Error;
-      if (UNKNOWN.test(message)) {
+      const isReply = (error as Error).name === "ReplyError";
+      if (isReply ? UNKNOWN.test(message) : !UNSENT.test(message)) {
         this.unknownCount++;
         return;
       }

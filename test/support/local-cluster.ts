@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { Redis } from "ioredis";
 import { SystemClock } from "../../node/base/clock.ts";
 import type { StatusReply } from "../../node/meta/manager-api.ts";
 import { type ClusterRecord, StateDirectory } from "../../operator/cli/state-directory.ts";
@@ -109,6 +110,23 @@ export class LocalClusterProcess {
     await waitFor(() => this.pidOf(name) !== undefined && this.pidOf(name) !== pid, { what: `${name} to run again` });
   }
 
+  /** Keys of the default table whose slots the node leads. */
+  async keysLedBy(node: number, count: number): Promise<string[]> {
+    const redis = new Redis({ host: "127.0.0.1", port: this.clientPort(node) });
+    try {
+      const ranges = (await redis.cluster("SLOTS")) as unknown as [number, number, [string, number]][];
+      const led = ranges.filter(([, , [, port]]) => port === this.clientPort(node));
+      const keys: string[] = [];
+      for (let i = 0; keys.length < count; i++) {
+        const slot = Number(await redis.cluster("KEYSLOT", `k${i}`));
+        if (led.some(([first, last]) => first <= slot && slot <= last)) keys.push(`k${i}`);
+      }
+      return keys;
+    } finally {
+      redis.disconnect();
+    }
+  }
+
   dataOf(name: string): string {
     return this.#state.dataOf(name);
   }
@@ -140,8 +158,13 @@ export class LocalClusterProcess {
     return readFileSync(this.#state.logFile(name), "utf8");
   }
 
+  /** Stops all processes; the data stay. */
+  down(): Promise<CommandResult> {
+    return pika(["down", this.cluster, "--data-dir", this.dataDir]);
+  }
+
   async remove(): Promise<void> {
-    await pika(["down", this.cluster, "--data-dir", this.dataDir]);
+    await this.down();
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 }
