@@ -16,7 +16,7 @@ import type { ClusterId, TableId } from "../../node/meta/ids.ts";
 import { readTopologyFile } from "../../node/server/topology-file.ts";
 
 /** `table/slot` → index applied and digest. */
-export async function digestsOf(path: string): Promise<Map<string, string>> {
+async function digestsOf(path: string): Promise<Map<string, string>> {
   const directory = DataDirectory.open({ path, cluster: undefined });
   const cluster = directory.identity.cluster as ClusterId;
   const topology = await readTopologyFile(path, cluster);
