@@ -22,7 +22,6 @@ import { DataPlane } from "./data-plane.ts";
 import { DataDirectory } from "./engine/data-directory.ts";
 import { LEVEL_BLOCK_CACHE_BYTES, LEVEL_WRITE_BUFFER_BYTES } from "./engine/engine-options.ts";
 import { LevelStore } from "./engine/leveldb-store.ts";
-import { HeldReplicas } from "./held-replicas.ts";
 import type { ClusterId, NodeId, TableId } from "./meta/ids.ts";
 import type { Topology, TopologyNode } from "./meta/topology.ts";
 import type { TopologySource } from "./meta/topology-source.ts";
@@ -38,20 +37,15 @@ import { ManagerAgent } from "./server/manager-agent.ts";
 import { readTopologyFile } from "./server/topology-file.ts";
 import { Turn } from "./server/turn.ts";
 import { leadAll, makeClusterId, StandaloneTopology } from "./standalone.ts";
-import { StartWait } from "./start-wait.ts";
 
 /** How long clients wait at a start for the replicas that the node held to get their roles. */
 const ROLES_WAIT_MS = 10_000;
-/** How long a node is not ready for replicas that are not back: a leader that is gone must not hold up a restart. */
-const REPLICAS_WAIT_MS = 20_000;
 
 export interface NodeDeps {
   /** Told to the managers; default "0.0.0". */
   readonly programVersion?: string;
   /** SHUTDOWN was asked for (undefined), or the node cannot go on: whoever runs it stops it. */
   readonly onStop: (error: unknown) => void;
-  /** Ends a start that is under way: it rejects with `Stopping` once all is stopped. */
-  readonly signal?: AbortSignal;
   readonly clock?: Clock;
   readonly log?: Logger;
 }
@@ -80,12 +74,11 @@ class PikaNode implements RunningNode {
   #peering: Peering | undefined;
   #server: ClientServer | undefined;
   #http: AdminHttp | undefined;
-  readonly #wait: StartWait;
+  #isReady = false;
 
   constructor(options: NodeOptions, deps: NodeDeps) {
     this.#options = options;
     this.#deps = deps;
-    this.#wait = new StartWait(deps.signal);
     this.#clock = deps.clock ?? new SystemClock();
     this.#log =
       deps.log ?? createLogger({ level: options.logLevel, fields: { process: "node", name: nameOf(options) } });
@@ -110,7 +103,7 @@ class PikaNode implements RunningNode {
       await this.#startHttp();
       if (this.#options.managers.length === 0) await this.#startAlone(directory);
       else await this.#startMember(directory);
-      this.#wait.finish();
+      this.#isReady = true;
       const { cluster, node } = directory.identity;
       this.#log.info({ node, cluster, port: this.clientPort, httpPort: this.httpPort }, "node ready");
     } catch (error) {
@@ -120,7 +113,7 @@ class PikaNode implements RunningNode {
   }
 
   async stop(): Promise<void> {
-    this.#wait.reopen();
+    this.#isReady = false;
     const parts = this.#parts;
     this.#parts = [];
     await stopAll(parts);
@@ -135,7 +128,7 @@ class PikaNode implements RunningNode {
       this.#options.standaloneSlots,
     );
     const plane = await this.#startPlane(directory, cluster, () => topology.current());
-    await this.#wait.until("its slots to be led", leadAll(plane.replicas, topology.current()));
+    await leadAll(plane.replicas, topology.current());
     const server = this.#createServer({
       plane,
       source: topology,
@@ -154,7 +147,7 @@ class PikaNode implements RunningNode {
     let plane: DataPlane;
     if (cluster === undefined) {
       await this.#run(agent);
-      cluster = await this.#wait.until("a manager that this new node can join", joined.promise);
+      cluster = await joined.promise;
       plane = await this.#startPlane(directory, cluster, () => agent.current());
     } else {
       const known = await readTopologyFile(path, cluster).catch(() => undefined);
@@ -188,14 +181,10 @@ class PikaNode implements RunningNode {
     );
     this.#peering = peering;
     const server = this.#createServer({ plane, source: agent, forwarder: peering.forwarder, self });
-    await this.#wait.until("a topology from the managers", topologyOf(agent));
-    const held = new HeldReplicas({ clock: this.#clock, host: plane.replicas, peering });
+    await topologyOf(agent);
     await this.#run(peering);
-    const roles = Promise.race([peering.settled(), delay(this.#clock, ROLES_WAIT_MS)]);
-    await this.#wait.until("the replicas to get their roles", roles);
+    await Promise.race([peering.settled(), delay(this.#clock, ROLES_WAIT_MS)]);
     await this.#run(server);
-    const { signal } = this.#deps;
-    await this.#wait.until(() => held.missing() ?? "no more", held.back(REPLICAS_WAIT_MS, signal));
   }
 
   /** The server answers peers; it is made after the links that it forwards by. */
@@ -237,7 +226,7 @@ class PikaNode implements RunningNode {
           plane: () => this.#plane,
           peering: () => this.#peering,
           server: () => this.#server,
-          isReady: () => this.#wait.isDone,
+          isReady: () => this.#isReady,
         }),
         onJoined: async (cluster) => {
           directory.join(cluster);
@@ -253,7 +242,7 @@ class PikaNode implements RunningNode {
     cluster: ClusterId,
     topology: () => Topology | undefined,
   ): Promise<DataPlane> {
-    const { cacheBytes, fsync, segmentBytes, followerLogBytes, diskWatermarkBytes } = this.#options;
+    const { cacheBytes, fsync } = this.#options;
     const registry = new CommandRegistry<never>(dataCommands);
     const { node } = directory.identity;
     const plane = new DataPlane(
@@ -262,9 +251,6 @@ class PikaNode implements RunningNode {
         identity: { cluster, node },
         fsync,
         cacheBytes,
-        segmentBytes,
-        followerLogBytes,
-        ...(diskWatermarkBytes === 0 ? {} : { watermarkBytes: diskWatermarkBytes }),
         hashKeyOf: (table) => hashKeyOf(topology(), table),
         hasPeers: (table, slot) => (topology()?.assignments.get(table)?.[slot]?.replicas.length ?? 0) > 1,
         level: () => topology()?.featureLevel ?? 1,
@@ -283,7 +269,7 @@ class PikaNode implements RunningNode {
         fatal: this.#fatal,
       },
     );
-    await this.#wait.until("its data to be recovered", this.#run(plane));
+    await this.#run(plane);
     this.#plane = plane;
     return plane;
   }
@@ -314,7 +300,7 @@ class PikaNode implements RunningNode {
       },
     );
     this.#server = server;
-    observeNode(this.#metrics, { server, plane, peering: this.#peering, isReady: () => this.#wait.isDone });
+    observeNode(this.#metrics, { server, plane, peering: this.#peering, isReady: () => this.#isReady });
     return server;
   }
 
@@ -345,10 +331,7 @@ class PikaNode implements RunningNode {
 
   async #startHttp(): Promise<void> {
     const { host, httpPort } = this.#options;
-    const http = new AdminHttp(
-      { host, port: httpPort },
-      { metrics: this.#metrics, waitingFor: () => this.#wait.waitingFor },
-    );
+    const http = new AdminHttp({ host, port: httpPort }, { metrics: this.#metrics, isReady: () => this.#isReady });
     this.#http = http;
     this.#metrics.observeProcess("pika_node_");
     await this.#run(http);

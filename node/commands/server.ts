@@ -1,6 +1,6 @@
 /**
- * Commands about the node: INFO, CONFIG, TIME, SLOWLOG, LATENCY, DEBUG, SHUTDOWN, and what clients ask for out of
- * habit. COMMAND is in command-table.ts. What Redis has and this node has not is refused with a reason.
+ * Commands about the node: INFO, CONFIG, TIME, SLOWLOG, LATENCY, SHUTDOWN, and what clients ask for out of
+ * habit. COMMAND is in command-table.ts, DEBUG in debug.ts. What Redis has and this node has not is refused with a reason.
  * Source: redis.io/docs/latest/commands, group server.
  */
 
@@ -91,20 +91,6 @@ function slowLogGet(session: Session, argv: Argv, reply: ReplyWriter): void {
     reply.bulkText(entry.address);
     reply.bulkText(entry.clientName);
   }
-}
-
-function debugSleep(session: Session, argv: Argv, reply: ReplyWriter): ReturnType<Execute> {
-  const seconds = Number(argv.text(2));
-  if (!(seconds >= 0 && seconds < 1e6)) {
-    reply.error(ERRORS.timeoutNotFloat);
-    return;
-  }
-  return session.node.sleep(1000 * seconds).then(() => (later: ReplyWriter) => later.ok());
-}
-
-function debugSetActiveExpire(session: Session, argv: Argv, reply: ReplyWriter): void {
-  session.node.setActiveExpiry(argv.text(2) !== "0");
-  reply.ok();
 }
 
 function wait(session: Session, argv: Argv, reply: ReplyWriter): ReturnType<Execute> {
@@ -269,23 +255,6 @@ const latencyCommands: readonly SessionCommand<Session>[] = [
   }),
 ];
 
-const debugCommands: readonly SessionCommand<Session>[] = [
-  define({
-    name: "debug|sleep",
-    arity: 3,
-    flags: ["admin", "loading", "stale"],
-    summary: "Lets this connection (not the node) wait.",
-    execute: debugSleep,
-  }),
-  define({
-    name: "debug|set-active-expire",
-    arity: 3,
-    flags: ["admin", "loading", "stale"],
-    summary: "Switches the active collection of expired keys.",
-    execute: debugSetActiveExpire,
-  }),
-];
-
 const saveCommands: readonly SessionCommand<Session>[] = [
   define({
     name: "lastsave",
@@ -412,7 +381,6 @@ export const serverCommands: readonly SessionCommand<Session>[] = [
   ...configCommands,
   ...slowLogCommands,
   ...latencyCommands,
-  ...debugCommands,
   ...saveCommands,
   ...habitCommands,
 ];

@@ -5,6 +5,8 @@ import { clusterCommands } from "./cluster.ts";
 import type { SessionCommand } from "./command.ts";
 import { commandTableCommands } from "./command-table.ts";
 import { connectionCommands } from "./connection.ts";
+import { debugCommands } from "./debug.ts";
+import { memoryHelpCommand } from "./memory.ts";
 import { objectHelpCommand } from "./object.ts";
 import { serverCommands } from "./server.ts";
 import type { Session } from "./session.ts";
@@ -15,7 +17,9 @@ export const sessionCommands: readonly SessionCommand<Session>[] = [
   ...clientCommands,
   ...transactionCommands,
   ...serverCommands,
+  ...debugCommands,
   ...commandTableCommands,
   ...clusterCommands,
   objectHelpCommand,
+  memoryHelpCommand,
 ];

@@ -1,5 +1,5 @@
 /**
- * The node's HTTP port: /healthz (the process answers), /readyz (ready, or what is waited for), /metrics (Prometheus).
+ * The node's HTTP port: /healthz (the process answers), /readyz (clients are served), /metrics (Prometheus).
  * No administration here: that is the manager's API.
  */
 
@@ -10,8 +10,7 @@ import type { Metrics } from "../base/metrics.ts";
 
 export interface AdminHttpDeps {
   readonly metrics: Metrics;
-  /** What the node waits for before it is ready; undefined: it is. */
-  readonly waitingFor: () => string | undefined;
+  readonly isReady: () => boolean;
 }
 
 export class AdminHttp implements Service {
@@ -51,16 +50,14 @@ export class AdminHttp implements Service {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { metrics, waitingFor } = this.#deps;
+    const { metrics, isReady } = this.#deps;
     const path = (request.url ?? "/").split("?")[0];
     if (request.method !== "GET" && request.method !== "HEAD") return send(response, 405, "only GET\n");
     switch (path) {
       case "/healthz":
         return send(response, 200, "ok\n");
-      case "/readyz": {
-        const what = waitingFor();
-        return what === undefined ? send(response, 200, "ready\n") : send(response, 503, `waiting for ${what}\n`);
-      }
+      case "/readyz":
+        return isReady() ? send(response, 200, "ready\n") : send(response, 503, "not ready\n");
       case "/metrics":
         return send(response, 200, await metrics.text(), metrics.contentType);
       default:

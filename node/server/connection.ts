@@ -353,8 +353,9 @@ export class Connection implements Client, TurnParticipant {
     this.#joinTurn();
   }
 
+  /** Closes both ways once all is sent: a client that goes on sending must not keep the connection. */
   #finish(): void {
-    this.#socket.end();
+    this.#socket.destroySoon();
     if (this.#hasEnded) this.#release();
   }
 

@@ -76,7 +76,7 @@ export class LocalCluster {
             slots: table.slots,
             replicas: table.replicas,
             consistency: "Asynchronous",
-            clientRouting: table.clientRouting,
+            clientRouting: "Forward",
             passwordHashes: hashesOf(table.password),
           },
         }),
