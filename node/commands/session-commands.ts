@@ -5,8 +5,7 @@ import { clusterCommands } from "./cluster.ts";
 import type { SessionCommand } from "./command.ts";
 import { commandTableCommands } from "./command-table.ts";
 import { connectionCommands } from "./connection.ts";
-import { debugCommands } from "./debug.ts";
-import { memoryHelpCommand } from "./memory.ts";
+import { habitCommands } from "./habits.ts";
 import { objectHelpCommand } from "./object.ts";
 import { serverCommands } from "./server.ts";
 import type { Session } from "./session.ts";
@@ -17,9 +16,8 @@ export const sessionCommands: readonly SessionCommand<Session>[] = [
   ...clientCommands,
   ...transactionCommands,
   ...serverCommands,
-  ...debugCommands,
+  ...habitCommands,
   ...commandTableCommands,
   ...clusterCommands,
   objectHelpCommand,
-  memoryHelpCommand,
 ];

@@ -105,3 +105,60 @@ it("what is asked out of habit is answered, what cannot be is refused with a rea
   await expect(call("CLIENT", "SETNAME", "a b")).rejects.toThrow(/cannot contain spaces/);
   expect(await call("CLIENT", "HELP")).toEqual(expect.arrayContaining(["HELP"]));
 });
+
+it("what is kept for clients that set it is taken, and told again where it can be", async () => {
+  expect(await call("CLIENT", "GETNAME")).toBeNull();
+  expect(await call("CLIENT", "SETNAME", "worker-1")).toBe("OK");
+  expect(await call("CLIENT", "GETNAME")).toBe("worker-1");
+  expect(await call("CLIENT", "SETINFO", "LIB-NAME", "lib")).toBe("OK");
+  expect(await call("CLIENT", "SETINFO", "LIB-VER", "1.2")).toBe("OK");
+  expect(await call("CLIENT", "INFO")).toMatch(/ name=worker-1 .* lib-name=lib lib-ver=1\.2/);
+  await expect(call("CLIENT", "SETINFO", "LIB-AGE", "1")).rejects.toThrow("ERR Unrecognized option 'LIB-AGE'");
+  expect(await call("CLIENT", "NO-EVICT", "ON")).toBe("OK");
+  expect(await call("CLIENT", "NO-TOUCH", "off")).toBe("OK");
+  await expect(call("CLIENT", "NO-EVICT", "perhaps")).rejects.toThrow("ERR syntax error");
+  expect(await call("CLIENT", "GETREDIR")).toBe(-1);
+  expect(await call("CLIENT", "TRACKINGINFO")).toEqual(["flags", ["off"], "redirect", -1, "prefixes", []]);
+  await expect(call("CLIENT", "CACHING", "YES")).rejects.toThrow(/not supported/);
+  expect(await call("ACL", "WHOAMI")).toBe("default");
+  expect(await call("READWRITE")).toBe("OK");
+  expect(await call("ASKING")).toBe("OK");
+});
+
+it("data need no saving: the commands say so", async () => {
+  expect(await call("SAVE")).toBe("OK");
+  expect(await call("BGSAVE", "SCHEDULE")).toMatch(/continuous/);
+  expect(await call("BGREWRITEAOF")).toMatch(/no append only file/);
+  expect(await call("LASTSAVE")).toBe(0);
+  expect(await call("DEBUG", "SET-ACTIVE-EXPIRE", 1)).toBe("OK");
+  expect(await call("LATENCY", "LATEST")).toEqual([]);
+  expect(await call("LATENCY", "HISTORY", "command")).toEqual([]);
+  expect(await call("LATENCY", "HISTOGRAM")).toEqual([]);
+  expect(await call("LATENCY", "DOCTOR")).toMatch(/see \/metrics/);
+});
+
+it("CONFIG RESETSTAT sets the counters back", async () => {
+  await call("ECHO", "x");
+  expect(await call("INFO", "commandstats")).toContain("cmdstat_echo:");
+  expect(await call("CONFIG", "RESETSTAT")).toBe("OK");
+  expect(await call("INFO", "commandstats")).not.toContain("cmdstat_echo:");
+});
+
+it.each([
+  "ADDSLOTS",
+  "ADDSLOTSRANGE",
+  "BUMPEPOCH",
+  "DELSLOTS",
+  "DELSLOTSRANGE",
+  "FLUSHSLOTS",
+  "SAVECONFIG",
+  "SET-CONFIG-EPOCH",
+  "SETSLOT",
+])("CLUSTER %s is refused: manifests and the manager do this", async (subcommand) => {
+  await expect(call("CLUSTER", subcommand, 1)).rejects.toThrow(/manifests/);
+});
+
+it("SLAVEOF is refused with a reason, and SHUTDOWN closes the connection without a reply", async () => {
+  await expect(call("SLAVEOF", "NO", "ONE")).rejects.toThrow(/spec\.replicas/);
+  await expect(call("SHUTDOWN", "NOSAVE")).rejects.toThrow(/closed/i);
+});
