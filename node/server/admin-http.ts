@@ -1,5 +1,5 @@
 /**
- * The node's HTTP port: /healthz (the process answers), /readyz (clients are served), /metrics (Prometheus).
+ * The node's HTTP port: /healthz (the process answers), /readyz (ready, or what is waited for), /metrics (Prometheus).
  * No administration here: that is the manager's API.
  */
 
@@ -10,7 +10,8 @@ import type { Metrics } from "../base/metrics.ts";
 
 export interface AdminHttpDeps {
   readonly metrics: Metrics;
-  readonly isReady: () => boolean;
+  /** What the node waits for before it is ready; undefined: it is. */
+  readonly waitingFor: () => string | undefined;
 }
 
 export class AdminHttp implements Service {
@@ -50,23 +51,37 @@ export class AdminHttp implements Service {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { metrics, isReady } = this.#deps;
+    const { metrics, waitingFor } = this.#deps;
     const path = (request.url ?? "/").split("?")[0];
     if (request.method !== "GET" && request.method !== "HEAD") return send(response, 405, "only GET\n");
     switch (path) {
       case "/healthz":
         return send(response, 200, "ok\n");
-      case "/readyz":
-        return isReady() ? send(response, 200, "ready\n") : send(response, 503, "not ready\n");
+      case "/readyz": {
+        const what = waitingFor();
+        return what === undefined ? send(response, 200, "ready\n") : send(response, 503, `waiting for ${what}\n`);
+      }
       case "/metrics":
-        return send(response, 200, await metrics.text(), metrics.contentType);
+        return sendMetrics(response, metrics);
       default:
         return send(response, 404, "known are /healthz, /readyz and /metrics\n");
     }
   }
 }
 
-function send(response: ServerResponse, status: number, text: string, type = "text/plain; charset=utf-8"): void {
-  response.writeHead(status, { "content-type": type });
+/** One metric that cannot be read must not end the process. */
+async function sendMetrics(response: ServerResponse, metrics: Metrics): Promise<void> {
+  let text: string;
+  try {
+    text = await metrics.text();
+  } catch (error) {
+    return send(response, 500, `the metrics cannot be read: ${messageOf(error)}\n`);
+  }
+  response.setHeader("content-type", metrics.contentType);
+  response.end(text);
+}
+
+function send(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8" });
   response.end(text);
 }

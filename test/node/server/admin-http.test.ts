@@ -1,0 +1,57 @@
+import { afterEach, expect, test } from "vitest";
+import { Metrics } from "../../../node/base/metrics.ts";
+import { AdminHttp } from "../../../node/server/admin-http.ts";
+
+const running: AdminHttp[] = [];
+afterEach(async () => {
+  for (const admin of running.splice(0)) await admin.stop();
+});
+
+async function start(deps: ConstructorParameters<typeof AdminHttp>[1], port = 0): Promise<AdminHttp> {
+  const admin = new AdminHttp({ host: "127.0.0.1", port }, deps);
+  running.push(admin);
+  await admin.start();
+  return admin;
+}
+
+const ask = (admin: AdminHttp, path: string, method = "GET") =>
+  fetch(`http://127.0.0.1:${admin.port}${path}`, { method });
+
+test("tells that the process lives, whether clients are served, and the metrics", async () => {
+  const metrics = new Metrics();
+  metrics.observe({ name: "pika_node_answer", help: "the answer" }, () => 42);
+  let waiting: string | undefined = "the log";
+  const admin = await start({ metrics, waitingFor: () => waiting });
+  expect((await ask(admin, "/healthz")).status).toBe(200);
+  const unready = await ask(admin, "/readyz");
+  expect([unready.status, await unready.text()]).toEqual([503, expect.stringContaining("the log")]);
+  waiting = undefined;
+  expect((await ask(admin, "/readyz?verbose")).status).toBe(200);
+  const read = await ask(admin, "/metrics");
+  expect(read.headers.get("content-type")).toBe(metrics.contentType);
+  expect(await read.text()).toContain("pika_node_answer 42");
+});
+
+test("knows nothing else and takes no writes", async () => {
+  const admin = await start({ metrics: new Metrics(), waitingFor: () => undefined });
+  expect((await ask(admin, "/shutdown")).status).toBe(404);
+  expect((await ask(admin, "/healthz", "POST")).status).toBe(405);
+});
+
+test("a metric that cannot be read fails the one call, not the process", async () => {
+  const metrics = new Metrics();
+  metrics.observe({ name: "pika_node_broken", help: "broken" }, () => {
+    throw new Error("out of order");
+  });
+  const admin = await start({ metrics, waitingFor: () => undefined });
+  const read = await ask(admin, "/metrics");
+  expect([read.status, await read.text()]).toEqual([500, "the metrics cannot be read: out of order\n"]);
+  expect((await ask(admin, "/healthz")).status).toBe(200);
+});
+
+test("a port that is taken is said", async () => {
+  const deps = { metrics: new Metrics(), waitingFor: () => undefined };
+  const first = await start(deps);
+  await expect(start(deps, first.port)).rejects.toMatchObject({ code: "ListenFailed" });
+  expect(running).toContain(first);
+});
