@@ -38,6 +38,10 @@ test-tools: ## install what the tests run beside us (redis-server, redis-tools, 
 build: install ## emit JavaScript to dist/ for the image and the npm package
 	rm -rf dist && tsc -p tsconfig.build.json && cp package.json dist/
 
+.PHONY: docs
+docs: install ## write docs/reference/ (commands, options, metrics) from the program
+	$(NODE) test/support/write-references.ts
+
 .PHONY: bench
 bench: install test-tools ## measure beside redis-server and write docs/benchmarks.md
 	$(NODE) test/bench/run.ts

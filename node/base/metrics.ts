@@ -4,7 +4,7 @@
  * Hot paths keep plain numbers and give them with `observe` when the metrics are read.
  */
 
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 
 export interface MetricOptions {
   readonly name: string;
@@ -12,29 +12,38 @@ export interface MetricOptions {
   readonly labels?: readonly string[];
 }
 
+/** A metric as the reference lists it. */
+export interface DescribedMetric extends MetricOptions {
+  readonly kind: "counter" | "gauge";
+}
+
 export class Metrics {
+  /** What was made here, in order; without the process's own (`observeProcess`). */
+  readonly described: DescribedMetric[] = [];
   readonly #registry = new Registry();
 
   counter(options: MetricOptions): Counter<string> {
-    return new Counter({ ...this.#common(options) });
+    return new Counter(this.#common(options, "counter"));
   }
 
-  gauge(options: MetricOptions): Gauge<string> {
-    return new Gauge({ ...this.#common(options) });
-  }
-
-  histogram(options: MetricOptions & { readonly buckets: readonly number[] }): Histogram<string> {
-    return new Histogram({ ...this.#common(options), buckets: [...options.buckets] });
-  }
-
-  /** A gauge whose value is asked for at each reading of the metrics. */
+  /** A metric whose value is asked for at each reading: a counter where the name ends with `_total`, else a gauge. */
   observe(options: MetricOptions, read: () => number): void {
-    new Gauge({
-      ...this.#common(options),
-      collect() {
-        this.set(read());
-      },
-    });
+    if (options.name.endsWith("_total")) {
+      new Counter({
+        ...this.#common(options, "counter"),
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    } else {
+      new Gauge({
+        ...this.#common(options, "gauge"),
+        collect() {
+          this.set(read());
+        },
+      });
+    }
   }
 
   /** The process's memory, CPU, event loop and garbage collection. */
@@ -51,7 +60,8 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #common(options: MetricOptions) {
+  #common(options: MetricOptions, kind: DescribedMetric["kind"]) {
+    this.described.push({ ...options, kind });
     return {
       name: options.name,
       help: options.help,

@@ -6,7 +6,12 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { Redis } from "ioredis";
+import { SystemClock } from "../../node/base/clock.ts";
+import type { StatusReply } from "../../node/meta/manager-api.ts";
 import { type ClusterRecord, StateDirectory } from "../../operator/cli/state-directory.ts";
+import { connectManagers } from "../../operator/manager-process.ts";
+import { waitFor } from "./wait-for.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
 const PIKA = join(ROOT, "bin/pika");
@@ -73,6 +78,63 @@ export class LocalClusterProcess {
     return pika(["status", "--data-dir", this.dataDir, ...extra]);
   }
 
+  /** What the managers say now, without a process for it. */
+  async ask(): Promise<StatusReply> {
+    const client = connectManagers(
+      { urls: this.record.managers, secretFile: this.#state.secretFile },
+      new SystemClock(),
+    );
+    try {
+      return await client.status();
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Resolves once every slot has its leader and all followers are in sync. */
+  async ready(timeoutMs = 60_000): Promise<StatusReply> {
+    return await waitFor(
+      async () => {
+        const status = await this.ask();
+        if (!status.isReady) throw new Error(JSON.stringify(status));
+        return status;
+      },
+      { timeoutMs, what: "a cluster that is ready" },
+    );
+  }
+
+  /** Kills a process with SIGKILL; resolves when the supervisor has started it again. */
+  async kill(name: string): Promise<void> {
+    const pid = this.pidOf(name) as number;
+    process.kill(pid, "SIGKILL");
+    await waitFor(() => this.pidOf(name) !== undefined && this.pidOf(name) !== pid, { what: `${name} to run again` });
+  }
+
+  /** Keys of the default table whose slots the node leads. */
+  async keysLedBy(node: number, count: number): Promise<string[]> {
+    const redis = new Redis({ host: "127.0.0.1", port: this.clientPort(node) });
+    try {
+      const ranges = (await redis.cluster("SLOTS")) as unknown as [number, number, [string, number]][];
+      const led = ranges.filter(([, , [, port]]) => port === this.clientPort(node));
+      const keys: string[] = [];
+      for (let i = 0; keys.length < count; i++) {
+        const slot = Number(await redis.cluster("KEYSLOT", `k${i}`));
+        if (led.some(([first, last]) => first <= slot && slot <= last)) keys.push(`k${i}`);
+      }
+      return keys;
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  dataOf(name: string): string {
+    return this.#state.dataOf(name);
+  }
+
+  get secretFile(): string {
+    return this.#state.secretFile;
+  }
+
   clientPort(node: number): number {
     return this.portBase + 21 + 10 * node;
   }
@@ -96,8 +158,13 @@ export class LocalClusterProcess {
     return readFileSync(this.#state.logFile(name), "utf8");
   }
 
+  /** Stops all processes; the data stay. */
+  down(): Promise<CommandResult> {
+    return pika(["down", this.cluster, "--data-dir", this.dataDir]);
+  }
+
   async remove(): Promise<void> {
-    await pika(["down", this.cluster, "--data-dir", this.dataDir]);
+    await this.down();
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 }
