@@ -12,6 +12,7 @@
 import type { Argv } from "./base/argv.ts";
 import { present } from "./base/assert.ts";
 import type { Clock } from "./base/clock.ts";
+import { OperatingError } from "./base/errors.ts";
 import type { HashKey } from "./base/hash.ts";
 import type { Service } from "./base/lifecycle.ts";
 import type { Logger } from "./base/log.ts";
@@ -36,7 +37,7 @@ import { replayAtStart } from "./shard/start-replay.ts";
 import { TurnLogGate } from "./shard/turn-log-gate.ts";
 
 const GIB = 1024 * 1024 * 1024;
-/** Log kept for followers that are behind: a minute or so of full load; beyond it they get a snapshot. */
+/** See the option followerLogBytes. */
 const DEFAULT_FOLLOWER_LOG_BYTES = 2 * GIB;
 /** Recovery reads at most about this much log. */
 const DEFAULT_PINNED_LOG_BYTES = GIB / 2;
@@ -91,7 +92,9 @@ export class DataPlane implements Service {
   #host: SlotHost | undefined;
   #keeper: LogKeeper | undefined;
   #expiryClock: ExpiryClock | undefined;
+  #starting: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
+  readonly #stopSignal = new AbortController();
   #report: StartReport = { replicaCount: 0, replayedCount: 0, cutBytes: 0 };
 
   constructor(options: DataPlaneOptions, deps: DataPlaneDeps) {
@@ -145,7 +148,13 @@ export class DataPlane implements Service {
     if (this.#expiryClock) this.#expiryClock.isEnabled = isOn;
   }
 
-  async start(): Promise<void> {
+  /** @throws OperatingError `Stopping` where `stop` was called meanwhile. */
+  start(): Promise<void> {
+    this.#starting = this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
     const { clock } = this.#deps;
     this.#deps.files.makeDirectory(this.#options.paths.root);
     await this.engine.open();
@@ -160,7 +169,11 @@ export class DataPlane implements Service {
     const { hasPeers } = this.#options;
     const replayedCount = await replayAtStart(
       { node, shards, clock },
-      { isWanted: ({ table, slot }) => !hasPeers(table, slot), pauseMs: () => this.writeDelayMs() },
+      {
+        isWanted: ({ table, slot }) => !hasPeers(table, slot),
+        pauseMs: () => this.writeDelayMs(),
+        signal: this.#stopSignal.signal,
+      },
     );
     const replicaCount = [...shards.all()].length;
     this.#expiryClock?.start();
@@ -168,17 +181,20 @@ export class DataPlane implements Service {
     this.#deps.logger.info({ ...this.#report, closedCount: host.closedCount }, "data recovered");
   }
 
-  /** Flushes all, syncs and closes. Whoever makes turns has stopped. */
+  /** Flushes all, syncs and closes; a start under way is given up. Whoever makes turns has stopped. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
   async #stop(): Promise<void> {
+    this.#stopSignal.abort(new OperatingError("Stopping", "the node was stopped while it recovered its data"));
+    await this.#starting.catch(() => undefined);
     this.#room.stop();
     this.#expiryClock?.stop();
     await this.#keeper?.stop();
     this.#shards?.endTurn();
+    await this.#shards?.close();
     try {
       await this.engine.close();
       // All is flushed: the next start has little to read.

@@ -35,6 +35,27 @@ export const nodeOptions = {
     choices: ["always", "everysec", "no"],
     help: "when the binlog is synced to the disk",
   },
+  followerLogBytes: {
+    kind: "bytes",
+    default: 2 * GIB,
+    min: MIB,
+    max: 1024 * GIB,
+    help: "log kept for followers that are behind, a minute or so of full load; one that needs more gets a snapshot",
+  },
+  segmentBytes: {
+    kind: "bytes",
+    default: 64 * MIB,
+    min: MIB,
+    max: GIB,
+    help: "size of a file of the binlog: the log is let go in these pieces",
+  },
+  diskWatermarkBytes: {
+    kind: "bytes",
+    default: 0,
+    min: 0,
+    max: 1024 * GIB,
+    help: "writes are refused below so much free disk; 0: 512Mi or a twentieth of the disk, whichever is more",
+  },
   maxClients: { kind: "count", default: 10_000, min: 1, max: 1_000_000, help: "most client connections", isLive: true },
   idleSeconds: {
     kind: "count",

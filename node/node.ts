@@ -22,6 +22,7 @@ import { DataPlane } from "./data-plane.ts";
 import { DataDirectory } from "./engine/data-directory.ts";
 import { LEVEL_BLOCK_CACHE_BYTES, LEVEL_WRITE_BUFFER_BYTES } from "./engine/engine-options.ts";
 import { LevelStore } from "./engine/leveldb-store.ts";
+import { HeldReplicas } from "./held-replicas.ts";
 import type { ClusterId, NodeId, TableId } from "./meta/ids.ts";
 import type { Topology, TopologyNode } from "./meta/topology.ts";
 import type { TopologySource } from "./meta/topology-source.ts";
@@ -37,15 +38,20 @@ import { ManagerAgent } from "./server/manager-agent.ts";
 import { readTopologyFile } from "./server/topology-file.ts";
 import { Turn } from "./server/turn.ts";
 import { leadAll, makeClusterId, StandaloneTopology } from "./standalone.ts";
+import { StartWait } from "./start-wait.ts";
 
 /** How long clients wait at a start for the replicas that the node held to get their roles. */
 const ROLES_WAIT_MS = 10_000;
+/** How long a node is not ready for replicas that are not back: a leader that is gone must not hold up a restart. */
+const REPLICAS_WAIT_MS = 20_000;
 
 export interface NodeDeps {
   /** Told to the managers; default "0.0.0". */
   readonly programVersion?: string;
   /** SHUTDOWN was asked for (undefined), or the node cannot go on: whoever runs it stops it. */
   readonly onStop: (error: unknown) => void;
+  /** Ends a start that is under way: it rejects with `Stopping` once all is stopped. */
+  readonly signal?: AbortSignal;
   readonly clock?: Clock;
   readonly log?: Logger;
 }
@@ -74,11 +80,12 @@ class PikaNode implements RunningNode {
   #peering: Peering | undefined;
   #server: ClientServer | undefined;
   #http: AdminHttp | undefined;
-  #isReady = false;
+  readonly #wait: StartWait;
 
   constructor(options: NodeOptions, deps: NodeDeps) {
     this.#options = options;
     this.#deps = deps;
+    this.#wait = new StartWait(deps.signal);
     this.#clock = deps.clock ?? new SystemClock();
     this.#log =
       deps.log ?? createLogger({ level: options.logLevel, fields: { process: "node", name: nameOf(options) } });
@@ -103,7 +110,7 @@ class PikaNode implements RunningNode {
       await this.#startHttp();
       if (this.#options.managers.length === 0) await this.#startAlone(directory);
       else await this.#startMember(directory);
-      this.#isReady = true;
+      this.#wait.finish();
       const { cluster, node } = directory.identity;
       this.#log.info({ node, cluster, port: this.clientPort, httpPort: this.httpPort }, "node ready");
     } catch (error) {
@@ -113,7 +120,7 @@ class PikaNode implements RunningNode {
   }
 
   async stop(): Promise<void> {
-    this.#isReady = false;
+    this.#wait.reopen();
     const parts = this.#parts;
     this.#parts = [];
     await stopAll(parts);
@@ -128,7 +135,7 @@ class PikaNode implements RunningNode {
       this.#options.standaloneSlots,
     );
     const plane = await this.#startPlane(directory, cluster, () => topology.current());
-    await leadAll(plane.replicas, topology.current());
+    await this.#wait.until("its slots to be led", leadAll(plane.replicas, topology.current()));
     const server = this.#createServer({
       plane,
       source: topology,
@@ -147,7 +154,7 @@ class PikaNode implements RunningNode {
     let plane: DataPlane;
     if (cluster === undefined) {
       await this.#run(agent);
-      cluster = await joined.promise;
+      cluster = await this.#wait.until("a manager that this new node can join", joined.promise);
       plane = await this.#startPlane(directory, cluster, () => agent.current());
     } else {
       const known = await readTopologyFile(path, cluster).catch(() => undefined);
@@ -181,10 +188,14 @@ class PikaNode implements RunningNode {
     );
     this.#peering = peering;
     const server = this.#createServer({ plane, source: agent, forwarder: peering.forwarder, self });
-    await topologyOf(agent);
+    await this.#wait.until("a topology from the managers", topologyOf(agent));
+    const held = new HeldReplicas({ clock: this.#clock, host: plane.replicas, peering });
     await this.#run(peering);
-    await Promise.race([peering.settled(), delay(this.#clock, ROLES_WAIT_MS)]);
+    const roles = Promise.race([peering.settled(), delay(this.#clock, ROLES_WAIT_MS)]);
+    await this.#wait.until("the replicas to get their roles", roles);
     await this.#run(server);
+    const { signal } = this.#deps;
+    await this.#wait.until(() => held.missing() ?? "no more", held.back(REPLICAS_WAIT_MS, signal));
   }
 
   /** The server answers peers; it is made after the links that it forwards by. */
@@ -226,7 +237,7 @@ class PikaNode implements RunningNode {
           plane: () => this.#plane,
           peering: () => this.#peering,
           server: () => this.#server,
-          isReady: () => this.#isReady,
+          isReady: () => this.#wait.isDone,
         }),
         onJoined: async (cluster) => {
           directory.join(cluster);
@@ -242,7 +253,7 @@ class PikaNode implements RunningNode {
     cluster: ClusterId,
     topology: () => Topology | undefined,
   ): Promise<DataPlane> {
-    const { cacheBytes, fsync } = this.#options;
+    const { cacheBytes, fsync, segmentBytes, followerLogBytes, diskWatermarkBytes } = this.#options;
     const registry = new CommandRegistry<never>(dataCommands);
     const { node } = directory.identity;
     const plane = new DataPlane(
@@ -251,6 +262,9 @@ class PikaNode implements RunningNode {
         identity: { cluster, node },
         fsync,
         cacheBytes,
+        segmentBytes,
+        followerLogBytes,
+        ...(diskWatermarkBytes === 0 ? {} : { watermarkBytes: diskWatermarkBytes }),
         hashKeyOf: (table) => hashKeyOf(topology(), table),
         hasPeers: (table, slot) => (topology()?.assignments.get(table)?.[slot]?.replicas.length ?? 0) > 1,
         level: () => topology()?.featureLevel ?? 1,
@@ -269,7 +283,7 @@ class PikaNode implements RunningNode {
         fatal: this.#fatal,
       },
     );
-    await this.#run(plane);
+    await this.#wait.until("its data to be recovered", this.#run(plane));
     this.#plane = plane;
     return plane;
   }
@@ -300,7 +314,7 @@ class PikaNode implements RunningNode {
       },
     );
     this.#server = server;
-    observeNode(this.#metrics, { server, plane, peering: this.#peering, isReady: () => this.#isReady });
+    observeNode(this.#metrics, { server, plane, peering: this.#peering, isReady: () => this.#wait.isDone });
     return server;
   }
 
@@ -331,7 +345,10 @@ class PikaNode implements RunningNode {
 
   async #startHttp(): Promise<void> {
     const { host, httpPort } = this.#options;
-    const http = new AdminHttp({ host, port: httpPort }, { metrics: this.#metrics, isReady: () => this.#isReady });
+    const http = new AdminHttp(
+      { host, port: httpPort },
+      { metrics: this.#metrics, waitingFor: () => this.#wait.waitingFor },
+    );
     this.#http = http;
     this.#metrics.observeProcess("pika_node_");
     await this.#run(http);

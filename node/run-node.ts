@@ -16,8 +16,10 @@ export async function runNode(
   while (!deps.signal.aborted) {
     const ended = Promise.withResolvers<unknown>();
     deps.signal.addEventListener("abort", () => ended.resolve(undefined), { once: true });
-    const node = createNode(options, { programVersion: deps.programVersion, onStop: ended.resolve });
-    // A node that is stopped while it starts is stopped once it has started or failed.
+    const stopping = new AbortController();
+    void ended.promise.then(() => stopping.abort());
+    const { programVersion } = deps;
+    const node = createNode(options, { programVersion, signal: stopping.signal, onStop: ended.resolve });
     const started = node.start();
     started.catch(ended.resolve);
     const reason = await Promise.race([started.then(() => ended.promise), ended.promise]);

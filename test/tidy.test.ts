@@ -3,8 +3,11 @@
  * A file that breaks one is changed, or the rule is changed for all.
  */
 
-import { basename } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { CommandRegistry, dataCommands } from "../node/commands/registry.ts";
+import { sessionCommands } from "../node/commands/session-commands.ts";
 import { exportedNames, listPaths, readSources, type SourceFile } from "./support/source-files.ts";
 
 /** What each part of the program may import, itself excepted. Type imports count. */
@@ -265,6 +268,74 @@ describe("tests", () => {
     expect(wrong.map((file) => file.path)).toEqual([]);
   });
 });
+
+describe("what is tested", () => {
+  const runnable = /\b(if|for|while|switch) \(|\?\?|\s\? /;
+  const doors = new Set([
+    // The launcher is run as a process by the end-to-end tests.
+    "bin/pika.ts",
+    ...tests.flatMap((file) => file.imports.map(({ target }) => target)),
+  ]);
+
+  test("each source file with logic: by its own test, by one that imports it, or behind such a file of its folder", () => {
+    const reached = new Set([...byPath.keys()].filter((path) => doors.has(path) || byPath.has(testOf(path))));
+    for (const path of reached) {
+      for (const { target } of byPath.get(path)?.imports ?? []) {
+        const isInner = target !== undefined && (dirname(target) === dirname(path) || path === "bin/pika.ts");
+        if (isInner) reached.add(target);
+      }
+    }
+    const untested = sources.filter((file) => runnable.test(file.code) && !reached.has(file.path));
+    expect(untested.map((file) => file.path)).toEqual([]);
+  });
+
+  test("each command of the table: some test calls it by name", () => {
+    const quoted = tests.flatMap((file) => file.text.match(/"[^"\n]*"|`[^`]*`/g) ?? []).join(" ");
+    const words = new Set(quoted.toLowerCase().match(/[a-z_-]+/g));
+    const registry = new CommandRegistry([...dataCommands, ...sessionCommands]);
+    const uncalled = registry.all.filter(({ name }) => !name.split("|").every((word) => words.has(word)));
+    expect(uncalled.map(({ name }) => name)).toEqual([]);
+  });
+});
+
+function testOf(path: string): string {
+  return `test/${path.replace(/\.ts$/, ".test.ts")}`;
+}
+
+describe("documents", () => {
+  const paths = listPaths();
+  const documents = paths
+    .filter((path) => path.endsWith(".md"))
+    .map((path) => ({ path, text: readFileSync(join(import.meta.dirname, "..", path), "utf8") }));
+
+  test("name paths that exist", () => {
+    const folders = new Set(paths.flatMap((path) => [path, ...parentsOf(path)]));
+    const wrong = documents.flatMap(({ path, text }) => {
+      const linked = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map((match) =>
+        join(dirname(path), match[1] ?? ""),
+      );
+      const quoted = [...text.matchAll(/`((?:bin|charts|crds|docs|examples|node|operator|test)\/[\w./-]*)`/g)];
+      return [...linked, ...quoted.map((match) => match[1] ?? "")]
+        .map((named) => named.replace(/\/$/, ""))
+        .filter((named) => !folders.has(named))
+        .map((named) => `${path}: ${named}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("number each decision once, and call it by its number", () => {
+    const records = documents.filter(({ path }) => path.startsWith("docs/decisions/"));
+    const numbers = records.map(({ path }) => basename(path).slice(0, 4));
+    expect(numbers).toEqual([...new Set(numbers)]);
+    for (const { path, text } of records)
+      expect(text, path).toMatch(new RegExp(`^# ${Number(basename(path).slice(0, 4))}\\. `));
+  });
+});
+
+function parentsOf(path: string): string[] {
+  const folders = path.split("/").slice(0, -1);
+  return folders.map((_, depth) => folders.slice(0, depth + 1).join("/"));
+}
 
 describe("the checks themselves", () => {
   test("see the sources", () => {

@@ -1,12 +1,13 @@
 /**
  * Reads the whole log once, in the order of the file, and gives each slot's entries: for recovery, where reading slot
  * by slot would read every segment once for each slot.
+ * Between two calls the oldest segments may go: what was in them is in the database by then, and is passed over.
  * Refuses (never visits) slots with void entries: which of theirs count is known to their ranges only.
  */
 
 import { ENTRY_HEADER_BYTES, KIND_RAFT_STATE, readU64 } from "./entry.ts";
 import { FIRST_LOCAL_KIND } from "./local-record.ts";
-import type { LogIndex, SlotLog } from "./log-index.ts";
+import type { LogIndex, Segment, SlotLog } from "./log-index.ts";
 import type { EntryBytes, LogReader } from "./reader.ts";
 import { RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES } from "./segment.ts";
 
@@ -15,7 +16,8 @@ export type ScanVisitor = (log: SlotLog, entry: EntryBytes) => void;
 export class LogScan {
   readonly #index: LogIndex;
   readonly #reader: LogReader;
-  #segment = 0;
+  /** Where the scan is; by itself, since places in `index.segments` move when segments go. */
+  #segment: Segment | undefined;
   #offset = SEGMENT_HEADER_BYTES;
 
   /** Begins at the first segment that holds an entry of a slot behind the index that `appliedOf` says. */
@@ -27,22 +29,17 @@ export class LogScan {
       const range = log.ranges.find(({ lastIndex }) => lastIndex > appliedOf(log));
       if (range) first = Math.min(first, range.segment.firstSequence);
     }
-    this.#segment = index.segments.findIndex((segment) => segment.firstSequence >= first);
-    if (this.#segment < 0) this.#segment = index.segments.length;
+    this.#segment = index.segments.find((segment) => segment.firstSequence >= first);
   }
 
   /** Visits the entries of the next `recordCount` records. False at the end of the log. */
   next(recordCount: number, visit: ScanVisitor): boolean {
-    const { segments } = this.#index;
+    this.#passOverRemoved();
     try {
       for (let count = 0; count < recordCount; count++) {
-        let segment = segments[this.#segment];
-        while (segment !== undefined && this.#offset >= segment.sizeBytes) {
-          this.#offset = SEGMENT_HEADER_BYTES;
-          segment = segments[++this.#segment];
-        }
-        if (segment === undefined) return false;
-        const entry = this.#reader.readRecord(segment, this.#offset);
+        while (this.#segment !== undefined && this.#offset >= this.#segment.sizeBytes) this.#enterNext(this.#segment);
+        if (this.#segment === undefined) return false;
+        const entry = this.#reader.readRecord(this.#segment, this.#offset);
         this.#offset += RECORD_HEADER_BYTES + entry.end - entry.start;
         this.#visit(entry, visit);
       }
@@ -50,6 +47,17 @@ export class LogScan {
     } finally {
       this.#reader.release();
     }
+  }
+
+  #passOverRemoved(): void {
+    const segment = this.#segment;
+    if (segment !== undefined && !this.#index.segments.includes(segment)) this.#enterNext(segment);
+  }
+
+  /** Goes to the beginning of the segment that follows. */
+  #enterNext({ firstSequence }: Segment): void {
+    this.#segment = this.#index.segments.find((segment) => segment.firstSequence > firstSequence);
+    this.#offset = SEGMENT_HEADER_BYTES;
   }
 
   #visit(entry: EntryBytes, visit: ScanVisitor): void {

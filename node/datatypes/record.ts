@@ -24,7 +24,7 @@ import {
   writeRecordHeader,
 } from "../engine/record-format.ts";
 import { type Transaction, View } from "../engine/transaction.ts";
-import { DESCRIPTOR_BYTES, describedBytes } from "../engine/tree-pages.ts";
+import { DESCRIPTOR_BYTES } from "../engine/tree-pages.ts";
 import { Scratch } from "./scratch.ts";
 
 /** Added to a type in `write`: the payload is one tree descriptor (two in a sorted set), not the value itself. */
@@ -35,8 +35,6 @@ const TYPE_MASK = 0x0f;
 const PLAIN_HEADS = Array.from({ length: 0x30 }, (_, kind) => Buffer.from([kind]));
 
 const scratch = new Scratch();
-/** What the cache and the index keep beside a record's key and payload. */
-const RECORD_OVERHEAD_BYTES = 32;
 /** An input buffer that is larger is not kept alive by a record that waits for its next lookup: its bytes are copied. */
 const MAX_KEPT_BYTES = 1024 * 1024;
 const NO_BYTES = Buffer.alloc(0);
@@ -72,16 +70,6 @@ export class LiveRecord {
 
   get payloadSize(): number {
     return this.payloadEnd - this.payloadStart;
-  }
-
-  /** About the bytes that the key and its live value take, those in trees included. */
-  get storedBytes(): number {
-    let sizeBytes = RECORD_OVERHEAD_BYTES + this.key.end - this.key.start + this.payloadSize;
-    if (!this.isTree) return sizeBytes;
-    for (let at = this.payloadStart; at + DESCRIPTOR_BYTES <= this.payloadEnd; at += DESCRIPTOR_BYTES) {
-      sizeBytes += describedBytes(this.buf, at);
-    }
-    return sizeBytes;
   }
 
   /** Looks up the key `buf[start, end)`; answers `exists`. The key's bytes must stay until the transaction ends. */

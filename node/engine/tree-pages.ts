@@ -25,17 +25,11 @@ import { type PageNumber, type Transaction, type TreeId, View } from "./transact
 
 /** Bytes of a tree's descriptor (docs/formats/keys.md). */
 export const DESCRIPTOR_BYTES = 32;
-const SIZE_OFFSET = 26;
 /** The separator of a first child. */
 export const NO_SEPARATOR = new View();
 
 /** A page that is packed gets a share of its content as room, so that it is not packed again at once: 1/8. */
 const SLACK_SHARE = 8;
-
-/** The `sizeBytes` of the tree whose descriptor lies at `buf[at]`. */
-export function describedBytes(buf: Buffer, at: number): number {
-  return readU48(buf, at + SIZE_OFFSET);
-}
 
 export class TreePages {
   readonly kind: TreeKind;
@@ -82,7 +76,7 @@ export class TreePages {
     this.root = readU32(buf, at + 8);
     this.#nextPage = readU32(buf, at + 12);
     this.count = readU48(buf, at + 18);
-    this.sizeBytes = describedBytes(buf, at);
+    this.sizeBytes = readU48(buf, at + 26);
     this.isChanged = false;
   }
 
@@ -98,7 +92,7 @@ export class TreePages {
     writeU48(buf, at + 18, this.count);
     buf[at + 24] = 0;
     buf[at + 25] = 0;
-    writeU48(buf, at + SIZE_OFFSET, this.sizeBytes);
+    writeU48(buf, at + 26, this.sizeBytes);
   }
 
   /** Gives all pages to the garbage collector. The handle must be opened again before it is used. */

@@ -353,9 +353,8 @@ export class Connection implements Client, TurnParticipant {
     this.#joinTurn();
   }
 
-  /** Closes both ways once all is sent: a client that goes on sending must not keep the connection. */
   #finish(): void {
-    this.#socket.destroySoon();
+    this.#socket.end();
     if (this.#hasEnded) this.#release();
   }
 

@@ -72,6 +72,12 @@ export class Shards implements Executors {
     };
   }
 
+  /** Nothing is executed or replayed any more once this resolves. */
+  async close(): Promise<void> {
+    for (const shard of this.all()) shard.close();
+    for (const shard of this.all()) await shard.idle();
+  }
+
   /** Something other than a client has appended: the turn is ended soon, whether or not a client takes part in it. */
   requestEnd(): void {
     if (this.#isEndRequested) return;

@@ -279,6 +279,11 @@ export class SlotShard implements SlotExecutor {
     this.#watchers?.notify();
   }
 
+  /** Resolves when nothing is being replayed or replaced. */
+  async idle(): Promise<void> {
+    while (this.#replaying) await this.#replaying.catch(() => undefined);
+  }
+
   #nowMs(): number {
     return Math.max(this.#node.turnWallMs(), this.state.nowMs);
   }

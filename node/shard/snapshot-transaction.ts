@@ -83,6 +83,10 @@ export class SnapshotTransaction implements Transaction {
     return refuse();
   }
 
+  randomRecord(): boolean {
+    return refuse();
+  }
+
   flushAll(): void {
     refuse();
   }

@@ -18,9 +18,11 @@ export interface StartReplayOptions {
   readonly isWanted: (shard: SlotShard) => boolean;
   /** How long to wait for the flusher, in ms. */
   readonly pauseMs: () => number;
+  /** Ends the replay between two slices. */
+  readonly signal: AbortSignal;
 }
 
-/** Resolves with the number of entries executed. */
+/** Resolves with the number of entries executed; rejects with the signal's reason. */
 export async function replayAtStart(
   deps: { readonly node: ShardNode; readonly shards: Shards; readonly clock: Clock },
   options: StartReplayOptions,
@@ -28,6 +30,7 @@ export async function replayAtStart(
   const { node, shards, clock } = deps;
   const wanted = new Map([...shards.all()].filter(options.isWanted).map((shard) => [shard.log, shard]));
   const { log } = node;
+  const { signal } = options;
   const scan = new LogScan(log.index, log.reader, (slotLog) => wanted.get(slotLog)?.state.index ?? slotLog.index);
   let entryCount = 0;
   const visit: Parameters<LogScan["next"]>[1] = (slotLog, entry) => {
@@ -38,9 +41,13 @@ export async function replayAtStart(
   };
   while (scan.next(SLICE_RECORDS, visit)) {
     await new Promise((resolve) => setImmediate(resolve));
+    signal.throwIfAborted();
     const pauseMs = options.pauseMs();
-    if (pauseMs > 0) await delay(clock, pauseMs);
+    if (pauseMs > 0) await delay(clock, pauseMs, signal);
   }
-  for (const shard of wanted.values()) await shard.replayRest();
+  for (const shard of wanted.values()) {
+    signal.throwIfAborted();
+    await shard.replayRest();
+  }
   return entryCount;
 }

@@ -76,7 +76,7 @@ export class LocalCluster {
             slots: table.slots,
             replicas: table.replicas,
             consistency: "Asynchronous",
-            clientRouting: "Forward",
+            clientRouting: table.clientRouting,
             passwordHashes: hashesOf(table.password),
           },
         }),

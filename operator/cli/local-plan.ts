@@ -25,6 +25,7 @@ export interface LocalTable {
   readonly name: string;
   readonly slots: number;
   readonly replicas: number;
+  readonly clientRouting: "Forward" | "Redirect";
   /** "" for none. */
   readonly password: string;
 }
@@ -181,8 +182,6 @@ function planTable(located: Located<PikaTable>, cluster: PikaCluster, manifest: 
   }
   if (spec.consistency === "Consistent")
     report(["consistency"], "not supported: this release has Asynchronous tables only");
-  if (spec.clientRouting === "Redirect")
-    report(["clientRouting"], "not supported: this release forwards; leave it out");
   if (spec.quota) report(["quota"], "not supported: this release has no quotas; leave it out");
   if (spec.placement) report(["placement"], "not supported: this release places replicas on all nodes; leave it out");
   const replicas = spec.replicas ?? Math.min(2, cluster.spec.nodes.replicas);
@@ -199,7 +198,8 @@ function planTable(located: Located<PikaTable>, cluster: PikaCluster, manifest: 
     else password = found;
   }
   if (problems.length > 0) return { ok: false, problems };
-  return { ok: true, table: { name: nameOfTable(located.object), slots: spec.slots, replicas, password } };
+  const { slots, clientRouting } = spec;
+  return { ok: true, table: { name: nameOfTable(located.object), slots, replicas, clientRouting, password } };
 }
 
 interface SecretRef {

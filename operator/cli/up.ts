@@ -276,8 +276,14 @@ export function describeReady(plan: LocalPlan): string[] {
   const first = plan.nodes[0]?.clientPort ?? 0;
   const lines = [`ready: cluster ${plan.cluster} at ${addresses.join(", ")} (any node answers for all)`];
   for (const table of plan.tables) {
-    const login = table.name === "default" && table.password === "" ? "" : ` --user ${table.name} --pass …`;
-    lines.push(`  table ${table.name}: ${table.slots} slots × ${table.replicas}   redis-cli -p ${first}${login}`);
+    lines.push(
+      `  table ${table.name}: ${table.slots} slots × ${table.replicas}   redis-cli -p ${first}${describeLogin(table)}`,
+    );
   }
   return lines;
+}
+
+function describeLogin({ name, password }: LocalPlan["tables"][number]): string {
+  if (password !== "") return ` --user ${name} --pass …`;
+  return name === "default" ? "" : `, then SELECT ${name}`;
 }

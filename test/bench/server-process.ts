@@ -5,6 +5,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { delay, SystemClock } from "../../node/base/clock.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
@@ -12,7 +13,7 @@ export const ROOT = join(import.meta.dirname, "../..");
 /** USER_HZ: the unit of times in /proc. */
 const TICKS_PER_SECOND = 100;
 const START_DEADLINE_MS = 60_000;
-const POLL_MS = 20;
+const POLL_MS = 10;
 
 export interface ServerCommand {
   readonly name: string;
@@ -31,25 +32,33 @@ export const REDIS: ServerCommand = {
 };
 
 /** Our node alone: a cluster of one, table `default`. */
-export function pikaNode(extra: readonly string[] = []): ServerCommand {
+export function pikaNode(
+  options: {
+    readonly extra?: readonly string[];
+    /** Modules that the process loads first, as file URLs; told the directory. */
+    readonly preload?: (directory: string) => readonly string[];
+  } = {},
+): ServerCommand {
+  const { extra = [], preload = () => [] } = options;
   return {
     name: "pika",
-    command: join(ROOT, "bin/pika"),
+    command: "env",
     args: (port, directory) => [
-      ...[
-        "node",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        `${port}`,
-        "--peer-port",
-        `${port + 1}`,
-        "--http-port",
-        `${port + 2}`,
-      ],
+      `NODE_OPTIONS=${preload(directory)
+        .map((url) => `--import=${url}`)
+        .join(" ")}`,
+      ...[join(ROOT, "bin/pika"), "node", "--host", "127.0.0.1", "--port", `${port}`],
+      ...["--peer-port", `${port + 1}`, "--http-port", `${port + 2}`],
       ...["--data-dir", join(directory, "data"), ...extra],
     ],
   };
+}
+
+/** A module of this folder, for `preload`. */
+export function benchModule(file: string, query: Readonly<Record<string, string>> = {}): string {
+  const url = pathToFileURL(join(import.meta.dirname, file));
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  return url.href;
 }
 
 /** A Node server that answers +OK to everything: the limit of what Node's sockets allow. */
@@ -63,6 +72,8 @@ export class ServerProcess {
   readonly name: string;
   readonly port: number;
   readonly directory: string;
+  /** Of the last start: milliseconds until it answered. */
+  startMs = 0;
   readonly #command: ServerCommand;
   #child: ChildProcess | undefined;
 
@@ -74,7 +85,7 @@ export class ServerProcess {
   }
 
   static async start(command: ServerCommand): Promise<ServerProcess> {
-    const server = new ServerProcess(command, await findFreePorts(), mkdtempSync(join(tmpdir(), "pika-bench-")));
+    const server = new ServerProcess(command, await findFreePorts(3), mkdtempSync(join(tmpdir(), "pika-bench-")));
     await server.startAgain();
     return server;
   }
@@ -94,7 +105,8 @@ export class ServerProcess {
       }
       await pause(POLL_MS);
     }
-    return performance.now() - startedAt;
+    this.startMs = performance.now() - startedAt;
+    return this.startMs;
   }
 
   get pid(): number {
@@ -105,10 +117,7 @@ export class ServerProcess {
 
   /** CPU seconds used so far, all threads. */
   cpuSeconds(): number {
-    const fields = readFileSync(`/proc/${this.pid}/stat`, "utf8")
-      .replace(/^.*\) /, "")
-      .split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    return cpuSecondsOf(this.pid);
   }
 
   /** Anonymous resident memory: what is not page cache. */
@@ -133,17 +142,25 @@ export class ServerProcess {
   }
 }
 
-const clock = new SystemClock();
+/** CPU seconds that a process used so far, all threads. */
+export function cpuSecondsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+const clock = new SystemClock({ keepsAlive: true });
 
 /** Between two looks at something that is measured. */
-function pause(delayMs: number): Promise<void> {
+export function pause(delayMs: number): Promise<void> {
   return delay(clock, delayMs);
 }
 
-/** A port with two free ones behind it. */
-async function findFreePorts(): Promise<number> {
-  for (let port = 21_000 + 10 * Math.floor(Math.random() * 1000); ; port += 10) {
-    const free = await Promise.all([port, port + 1, port + 2].map(isFree));
+/** A port with `count - 1` free ones behind it. */
+export async function findFreePorts(count: number): Promise<number> {
+  for (let port = 21_000 + 50 * Math.floor(Math.random() * 200); ; port += 50) {
+    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(port + i)));
     if (free.every(Boolean)) return port;
   }
 }

@@ -227,3 +227,21 @@ test("active expiry can be switched off", async () => {
   await pass(node, 3000);
   expect(node.replica(0).shard.recordCount).toBe(0);
 });
+
+test.each([0, 1, 2, 3])(
+  "a stop %d rounds into a long recovery ends it in order, and nothing is lost",
+  async (rounds) => {
+    const options = { segmentBytes: 10_000_000, cacheBytes: 16 * 1024 * 1024 };
+    let node = await new TestDataPlane(new TestDisk(), options).lead(1);
+    for (let i = 0; i < 7000; i++) await node.run(0, "INCR", "k");
+    await node.endTurn();
+    node = new TestDataPlane(await node.die(), options);
+    const started = node.plane.start().catch((error) => expect(error).toMatchObject({ code: "Stopping" }));
+    for (let i = 0; i < rounds; i++) await new Promise((resolve) => setImmediate(resolve));
+    await node.plane.stop();
+    await started;
+    expect(node.fatals).toEqual([]);
+    node = await new TestDataPlane(node.disk, options).lead(1);
+    expect(await node.run(0, "GET", "k")).toBe("$4\r\n7000\r\n");
+  },
+);

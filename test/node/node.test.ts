@@ -1,4 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
@@ -7,6 +9,8 @@ import { silentLogger } from "../../node/base/log.ts";
 import { readOptions } from "../../node/base/options.ts";
 import { createNode, type RunningNode } from "../../node/node.ts";
 import { nodeOptions } from "../../node/node-options.ts";
+import { Playground, putClusterRequest, putTableRequest, SECRET, waitForLeader } from "../support/managers.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 let directory: string;
 let node: RunningNode | undefined;
@@ -24,6 +28,15 @@ async function start(values: Record<string, string> = {}): Promise<RunningNode> 
   node = createNode(options, { log: silentLogger, onStop: () => {} });
   await node.start();
   return node;
+}
+
+/** What managers are told must be known before it is listened on. */
+async function freePort(): Promise<string> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  return String(port);
 }
 
 it("serves, stops in order, and has its data after the next start", async () => {
@@ -60,4 +73,41 @@ it("refuses a data directory that is in use, and managers without a secret", asy
   await expect(start()).rejects.toThrow(/use/);
   await first.stop();
   await expect(start({ managers: "http://127.0.0.1:1" })).rejects.toMatchObject({ code: "InvalidOption" });
+});
+
+it("says what it waits for, joins once a manager is there, and gives a start up when it is to stop", async () => {
+  const play = new Playground();
+  const { manager } = await play.manager(await play.embedded());
+  await waitForLeader([manager]);
+  const secretFile = join(directory, "secret");
+  await writeFile(secretFile, SECRET);
+  const stopping = new AbortController();
+  const [port, peerPort] = [await freePort(), await freePort()];
+  const values = { host: "127.0.0.1", port, peerPort, httpPort: "0", dataDir: join(directory, "data") };
+  const options = (managers: string) =>
+    readOptions(nodeOptions, [{ describe: (name) => name, values: { ...values, managers, secretFile } }]);
+  const deps = { log: silentLogger, onStop: () => {}, signal: stopping.signal };
+  const waiting = createNode(options("http://127.0.0.1:1"), deps);
+  const started = waiting.start();
+  const failed = expect(started).rejects.toMatchObject({ code: "Stopping" });
+  const readyz = async (one: RunningNode) => fetch(`http://127.0.0.1:${one.httpPort}/readyz`);
+  await waitFor(async () => /waiting for a manager/.test(await (await readyz(waiting)).text()));
+  expect((await readyz(waiting)).status).toBe(503);
+  stopping.abort();
+  await failed;
+  await waiting.stop();
+  const client = play.client([manager]);
+  await client.putCluster(putClusterRequest(1));
+  await client.putTable("default", putTableRequest({ slots: 4, replicas: 1 }));
+  node = createNode(options(manager.url), { log: silentLogger, onStop: () => {} });
+  await node.start();
+  expect(await (await readyz(node)).text()).toBe("ready\n");
+  await node.stop();
+  node = createNode(options(manager.url), { log: silentLogger, onStop: () => {} });
+  await node.start();
+  const redis = new Redis({ port: node.clientPort, host: "127.0.0.1", retryStrategy: () => null });
+  expect(await redis.set("a", "1")).toBe("OK");
+  redis.disconnect();
+  await node.stop();
+  await play.stop();
 });

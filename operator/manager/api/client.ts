@@ -103,7 +103,8 @@ export interface ManagerClientOptions {
   readonly timeoutMs?: number;
 }
 
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** A manager that hangs must not keep a person waiting: another one is asked after this. The longest answer takes about a second. */
+const DEFAULT_TIMEOUT_MS = 4_000;
 const changedSchema = z.object({ clusterId: z.string(), epoch: z.number() });
 
 /** The API for administration. Every method throws OperatingError with the manager's code, message and path. */

@@ -92,7 +92,7 @@ function tableNotes(
   }
   if (placed !== undefined && nodesWithout(state, placed) > 0) {
     notes.push(
-      `${nodesWithout(state, placed)} nodes hold no replica of it: existing data is not moved to new nodes in this release`,
+      `nodes without a replica of it: ${nodesWithout(state, placed)}; existing data is not moved to new nodes in this release`,
     );
   }
   return notes;

@@ -40,3 +40,23 @@ test("segments that hold nothing new are not read, slots with void entries are l
   expect(seen.every((name) => name.startsWith("1:"))).toBe(true);
   expect(scan(machine, (slot) => slot.index)).toEqual([]);
 });
+
+test("segments that go while the log is scanned are passed over, and nothing behind them is", () => {
+  const machine = new TestLog();
+  const log = machine.open({ segmentBytes: 700 });
+  for (let i = 0; i < 40; i++) {
+    appendSet(log, 0, i);
+    log.writer.endTurn();
+  }
+  const again = machine.open({ tailBytes: 0 });
+  const [, second, third] = [...again.index.slots()][0]?.ranges ?? [];
+  if (!second || !third) throw new Error("the log must have three segments");
+  const reading = new LogScan(again.index, again.reader, () => 0);
+  const seen: number[] = [];
+  const visit = (_slot: SlotLog, entry: { readonly index: number }) => void seen.push(entry.index);
+  while (seen.at(-1) !== second.firstIndex) reading.next(1, visit);
+  again.dropBefore(third.segment);
+  seen.length = 0;
+  while (reading.next(1, visit));
+  expect(seen).toEqual(Array.from({ length: 41 - third.firstIndex }, (_, i) => third.firstIndex + i));
+});

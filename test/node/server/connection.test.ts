@@ -1,4 +1,3 @@
-import { connect } from "node:net";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Logger, silentLogger } from "../../../node/base/log.ts";
@@ -20,25 +19,6 @@ it("answers garbage with a protocol error behind the replies before it, and clos
   await client.expect("+OK\r\n-ERR Protocol error: expected '$', got ':'\r\n");
   await client.closed();
   expect(client.received).toBe("");
-});
-
-it("closes on garbage although the client goes on sending and never closes", async () => {
-  const own = await start();
-  const socket = connect({ host: "127.0.0.1", port: own.port, allowHalfOpen: true });
-  const isClosed = new Promise((resolve) => socket.once("close", resolve));
-  socket.on("error", () => {});
-  let received = "";
-  socket.on("data", (chunk) => {
-    received += chunk;
-  });
-  const garbage = "A".repeat(64 * 1024);
-  const send = () => {
-    if (!socket.destroyed) socket.write(garbage, () => setImmediate(send));
-  };
-  send();
-  await isClosed;
-  expect(received).toBe("-ERR Protocol error: too big inline request\r\n");
-  await (await own.raw()).send(command("PING")).expect("+PONG\r\n");
 });
 
 it("refuses long input of a stranger", async () => {

@@ -11,7 +11,7 @@ const plan: LocalPlan = {
   nodes: [],
   managerPorts: [9200],
   config: {},
-  tables: [{ name: "orders", slots: 4, replicas: 1, password: "pw" }],
+  tables: [{ name: "orders", slots: 4, replicas: 1, clientRouting: "Forward", password: "pw" }],
   adminPassword: "",
   detectionSeconds: 2,
   notices: [],

@@ -42,12 +42,12 @@ describe("planLocalCluster", () => {
     const text =
       cluster("{nodes: {replicas: 3}, auth: {adminSecretRef: {name: s, key: password}}}") +
       table("{clusterRef: {name: demo}, passwordSecretRef: {name: s, key: password}}") +
-      table("{clusterRef: {name: demo}, replicas: 3, slots: 1}", "u") +
+      table("{clusterRef: {name: demo}, replicas: 3, slots: 1, clientRouting: Redirect}", "u") +
       secret;
     expect(plan(text).adminPassword).toBe("pw");
     expect(plan(text).tables).toEqual([
-      { name: "t", slots: 64, replicas: 2, password: "pw" },
-      { name: "u", slots: 1, replicas: 3, password: "" },
+      { name: "t", slots: 64, replicas: 2, clientRouting: "Forward", password: "pw" },
+      { name: "u", slots: 1, replicas: 3, clientRouting: "Redirect", password: "" },
     ]);
     expect(plan(cluster("{nodes: {replicas: 1}}") + table("{clusterRef: {name: demo}}")).tables[0]?.replicas).toBe(1);
   });
@@ -69,7 +69,6 @@ describe("planLocalCluster", () => {
       cluster("{nodes: {}}") + table("{clusterRef: {name: demo}, consistency: Consistent}"),
       "spec.consistency: not supported",
     ],
-    [cluster("{nodes: {}}") + table("{clusterRef: {name: demo}, clientRouting: Redirect}"), "spec.clientRouting: not"],
     [cluster("{nodes: {}}") + table("{clusterRef: {name: demo}, quota: {maxBytes: 1Gi}}"), "spec.quota: not supported"],
     [
       cluster("{nodes: {}}") + table("{clusterRef: {name: demo}, placement: {zones: [a]}}"),

@@ -41,7 +41,7 @@ describe("status", () => {
       "waits for nodes: none of 2",
     );
     const grown = planState(recordStart(state, registerRequest(7)), planContext());
-    expect(notesOf(grown)).toContain("1 nodes hold no replica of it");
+    expect(notesOf(grown)).toContain("nodes without a replica of it: 1");
     const wide = planState(withTable(clusterWith(["", ""]), "t", { replicas: 3 }), planContext({ nowMs: 60_000 }));
     expect(notesOf(wide)).toContain("wants 3 replicas of each slot, but there are 2 nodes");
   });
