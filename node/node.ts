@@ -188,6 +188,8 @@ class PikaNode implements RunningNode {
     );
     this.#peering = peering;
     const server = this.#createServer({ plane, source: agent, forwarder: peering.forwarder, self });
+    // Not before: a copy of a living node's data would take that node's links from it.
+    await this.#wait.until("a manager to register it", agent.admitted);
     await this.#wait.until("a topology from the managers", topologyOf(agent));
     const held = new HeldReplicas({ clock: this.#clock, host: plane.replicas, peering });
     await this.#run(peering);

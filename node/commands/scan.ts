@@ -18,19 +18,13 @@ const TWO_32 = 2 ** 32;
 function executeKeys({ argv, reply, tx }: DataContext): void {
   const range = { buf: argv.buf, start: argv.start(1), end: argv.end(1) };
   const pattern = matchesAll(range) ? undefined : range;
-  // Written as they come: a list of the keys of a large slot would take far more room than the reply.
-  const mark = reply.mark();
-  let count = 0;
+  const keys: Buffer[] = [];
   tx.scanRecords(0, (key, value) => {
-    if (isWanted(tx, { key, value, pattern, type: undefined })) {
-      reply.bulk(key.buf, key.start, key.end);
-      count++;
-    }
+    if (isWanted(tx, { key, value, pattern, type: undefined })) keys.push(copyOf(key));
     return true;
   });
-  const from = reply.mark();
-  reply.array(count);
-  reply.putBefore(mark, from);
+  reply.array(keys.length);
+  for (const key of keys) reply.bulk(key);
 }
 
 function executeScan({ argv, reply, tx }: DataContext): void {

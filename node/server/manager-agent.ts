@@ -9,7 +9,7 @@
 
 import { type BackoffOptions, backoffMs } from "../base/backoff.ts";
 import { type Clock, delay } from "../base/clock.ts";
-import { messageOf, OperatingError } from "../base/errors.ts";
+import { codeOf, messageOf, OperatingError } from "../base/errors.ts";
 import type { Service } from "../base/lifecycle.ts";
 import type { Logger } from "../base/log.ts";
 import { randomHex } from "../base/mac.ts";
@@ -81,6 +81,8 @@ const CALL_TIMEOUT_MS = 3000;
 /** Until a manager says another. */
 const DEFAULT_HEARTBEAT_MS = 500;
 const RETRY: BackoffOptions = { initialMs: 100, maxMs: 2000 };
+/** What a manager says to a node whose id or name another living one has: it must not act as a member until that is gone. */
+const NOT_ADMITTED = "NameInUse";
 /** Faults that no retry heals. */
 const FATAL_CODES: readonly string[] = ["WrongCluster", "ProtocolVersion"];
 
@@ -97,6 +99,7 @@ export class ManagerAgent implements Service, TopologySource {
   #topology: Topology | undefined;
   /** Epoch from which on topologies have this start's terms. */
   #confirmedEpoch: number | undefined;
+  readonly #admitted = Promise.withResolvers<void>();
   #grantedUntilMs = Number.NEGATIVE_INFINITY;
   #heartbeatMs = DEFAULT_HEARTBEAT_MS;
   #wantsFull = true;
@@ -114,6 +117,14 @@ export class ManagerAgent implements Service, TopologySource {
 
   current(): Topology | undefined {
     return this.#topology;
+  }
+
+  /**
+   * Resolves once the node may act as a member of the cluster: a manager has registered it, or none can be asked (then
+   * everything goes on by the persisted topology). Not while managers refuse it because its twin is alive.
+   */
+  get admitted(): Promise<void> {
+    return this.#admitted.promise;
   }
 
   get isConfirmed(): boolean {
@@ -270,10 +281,14 @@ export class ManagerAgent implements Service, TopologySource {
 
   /** Registers this start once; both loops wait for it. */
   #registered(): Promise<void> {
-    this.#registering ??= this.#register().catch((error) => {
-      this.#registering = undefined;
-      throw error;
-    });
+    this.#registering ??= this.#register().then(
+      () => this.#admitted.resolve(),
+      (error) => {
+        this.#registering = undefined;
+        if (codeOf(error) !== NOT_ADMITTED) this.#admitted.resolve();
+        throw error;
+      },
+    );
     return this.#registering;
   }
 

@@ -14,7 +14,7 @@ import { connectManagers } from "../../operator/manager-process.ts";
 import { waitFor } from "./wait-for.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
-const PIKA = join(ROOT, "bin/pika");
+export const PIKA = join(ROOT, "bin/pika");
 const execute = promisify(execFile);
 
 export interface CommandResult {

@@ -26,7 +26,7 @@ import { waitFor } from "./wait-for.ts";
 const ignore = (): void => {};
 
 /** Handlers for what a test does not look at. */
-const IGNORED_BY_DIALER = {
+export const IGNORED_BY_DIALER = {
   heartbeatReply: ignore,
   binlogSync: ignore,
   binlogSyncRefused: ignore,

@@ -23,6 +23,18 @@ export function judgeRegistration(
 ): RegistrationVerdict {
   const known = state.nodes.get(request.nodeId);
   if (known?.node.state === "retired") return { kind: "retired" };
+  if (
+    known !== undefined &&
+    known.startId !== request.startId &&
+    hasMoved(known.node, request) &&
+    isAlive(known.node.id)
+  ) {
+    const message =
+      `the node with id ${request.nodeId} is alive at ${known.node.host}:${known.node.peerPort} and this one, at ` +
+      `${request.host}:${request.peerPort}, has the same: its data directory is a copy; stop one of them, or give this ` +
+      "one an empty directory";
+    return { kind: "refused", code: "NameInUse", message };
+  }
   const namesake = findNamesake(state, request);
   if (namesake !== undefined && isAlive(namesake.id)) {
     const message =
@@ -31,6 +43,11 @@ export function judgeRegistration(
     return { kind: "refused", code: "NameInUse", message };
   }
   return { kind: "accepted" };
+}
+
+/** At the same address there can be no second one: the first is being restarted. */
+function hasMoved(node: TopologyNode, request: RegisterRequest): boolean {
+  return node.host !== request.host || node.peerPort !== request.peerPort;
 }
 
 /** The member that has the request's name and another id. */

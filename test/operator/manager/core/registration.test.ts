@@ -52,4 +52,14 @@ describe("registration", () => {
     expect(after.nodes.get(nodeIdOf(9))?.node.state).toBe("active");
     expect(judgeRegistration(after, registerRequest(0), dead)).toEqual({ kind: "retired" });
   });
+
+  test("a copy of a living node's data is refused; the node itself is not, restarted or moved", () => {
+    const alive = (node: string) => node === nodeIdOf(0);
+    const startId = "6".repeat(32);
+    const copy = registerRequest(0, { host: "10.0.0.9", startId });
+    expect(judgeRegistration(state, copy, alive)).toMatchObject({ kind: "refused", code: "NameInUse" });
+    expect(judgeRegistration(state, copy, dead)).toEqual({ kind: "accepted" });
+    expect(judgeRegistration(state, registerRequest(0, { startId }), alive)).toEqual({ kind: "accepted" });
+    expect(judgeRegistration(state, registerRequest(0), alive)).toEqual({ kind: "accepted" });
+  });
 });
