@@ -16,8 +16,7 @@ const LARGEST_CHUNK_BYTES = 256 * 1024;
 const MIN_CHUNKS = 256;
 
 /**
- * LevelDB's own memory, whatever the cache: two memtables of 16 MiB (a batch of a slot is at most about 8 MiB, and
- * larger memtables mean fewer compactions), and 8 MiB of blocks, since hot records are in the record cache.
+ * LevelDB's own memory, whatever the cache: two memtables of 16 MiB (larger ones mean fewer compactions), and 8 MiB of blocks, since hot records are in the record cache.
  */
 export const LEVEL_WRITE_BUFFER_BYTES = 16 * MIB;
 export const LEVEL_BLOCK_CACHE_BYTES = 8 * MIB;
@@ -39,8 +38,9 @@ export function engineOptions(cacheBytes: number, poolThreads = DEFAULT_POOL_THR
     // Three seconds: a record that is written all the time goes to the database twenty times a minute, and a
     // recovery replays some seconds of log.
     ageTicks: 12,
-    // So that a batch, LevelDB's copy of it and the memtable stay small beside the cache.
-    slotDirtyBytes: Math.min(8 * MIB, cacheBytes / 8),
+    // So that a batch, LevelDB's copy of it and the memtable stay small beside the cache, while the pages of a large
+    // collection that is written all over are not written back again and again: 8 MiB cost HSET twice the CPU.
+    slotDirtyBytes: Math.min(32 * MIB, cacheBytes / 8),
     // Half of the cache: the rest serves reads while LevelDB is behind.
     dirtyLimitBytes: Math.max(SMALLEST_CHUNK_BYTES, cacheBytes / 2),
   };
