@@ -30,16 +30,20 @@ import { NoPeers } from "./no-peers.ts";
 import { observeNode } from "./node-metrics.ts";
 import type { NodeOptions } from "./node-options.ts";
 import { NodeReporter } from "./node-report.ts";
+import { type FollowerProgressSource, type WaitTarget, waitForFollowers } from "./replication/follower-waits.ts";
 import { Peering } from "./replication/peering.ts";
 import type { Forwarder, ForwardHandler } from "./router/forwarding.ts";
 import { AdminHttp } from "./server/admin-http.ts";
 import { ClientServer } from "./server/client-server.ts";
 import { ManagerAgent } from "./server/manager-agent.ts";
+import type { WaitQuestion } from "./server/replica-waits.ts";
 import { readTopologyFile } from "./server/topology-file.ts";
 import { Turn } from "./server/turn.ts";
 import { leadAll, makeClusterId, StandaloneTopology } from "./standalone.ts";
 import { StartWait } from "./start-wait.ts";
 
+/** Of a node on its own. */
+const NO_FOLLOWERS: FollowerProgressSource = { countFollowersAt: () => 0, onProgress: () => () => {} };
 /** How long clients wait at a start for the replicas that the node held to get their roles. */
 const ROLES_WAIT_MS = 10_000;
 /** How long a node is not ready for replicas that are not back: a leader that is gone must not hold up a restart. */
@@ -309,7 +313,7 @@ class PikaNode implements RunningNode {
           infoLines: (section) => this.#infoLines(section),
           setActiveExpiry: (isOn) => plane.setActiveExpiry(isOn),
           lastSaveSeconds: () => Math.floor(this.#clock.wallMs() / 1000),
-          waitReplicas: () => Promise.resolve(this.#followersInSync()),
+          waitFollowers: (question) => this.#waitFollowers(plane, question),
           onShutdown: () => this.#deps.onStop(undefined),
           parameters: [{ name: "appendfsync", value: fsync, kind: "text", isFixed: true }],
         },
@@ -320,14 +324,14 @@ class PikaNode implements RunningNode {
     return server;
   }
 
-  /** The smallest number of followers in sync that any slot led here has. */
-  #followersInSync(): number {
-    const counts = new Map<string, number>();
-    for (const { table, slot, isInSync } of this.#peering?.followerLags() ?? []) {
-      const name = `${table}/${slot}`;
-      counts.set(name, (counts.get(name) ?? 0) + (isInSync ? 1 : 0));
+  #waitFollowers(plane: DataPlane, question: WaitQuestion): Promise<number> {
+    const { table, slots } = question;
+    const targets: WaitTarget[] = [];
+    for (const slot of slots ?? [...plane.executors.leading(table)].map((shard) => shard.slot)) {
+      targets.push({ table, slot, index: plane.replicas.find(table, slot)?.last.index ?? 0 });
     }
-    return counts.size === 0 ? 0 : Math.min(...counts.values());
+    const source = this.#peering?.followerProgress ?? NO_FOLLOWERS;
+    return waitForFollowers(targets, question, { source, clock: this.#clock });
   }
 
   #infoLines(section: string): Readonly<Record<string, string | number>> {

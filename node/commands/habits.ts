@@ -20,9 +20,8 @@ function wait(session: Session, argv: Argv, reply: ReplyWriter): ReturnType<Exec
     reply.error(ERRORS.timeoutNegative);
     return;
   }
-  return session.node
-    .waitReplicas(Number(argv.text(1)), timeoutMs)
-    .then((count) => (later: ReplyWriter) => later.integer(count));
+  const count = session.transaction.isExecuting ? 0 : Number(argv.text(1));
+  return session.node.waitReplicas(count, timeoutMs).then((found) => (later: ReplyWriter) => later.integer(found));
 }
 
 function role(_session: Session, _argv: Argv, reply: ReplyWriter): void {

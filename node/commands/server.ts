@@ -92,6 +92,7 @@ function debugSetActiveExpire(session: Session, argv: Argv, reply: ReplyWriter):
 }
 
 const NO_REWRITE = "ERR The server is running without a config file: settings belong into the cluster's manifest";
+
 const configCommands: readonly SessionCommand<Session>[] = [
   define({
     name: "config|get",

@@ -36,6 +36,8 @@ export interface SessionAccess {
 /** MULTI and WATCH of a connection. */
 export interface SessionTransaction {
   readonly isOpen: boolean;
+  /** Whether a command runs as part of EXEC: none waits then. */
+  readonly isExecuting: boolean;
   begin(): void;
   discard(): void;
   /** EXEC, in an open transaction: writes the whole reply. */
@@ -126,7 +128,10 @@ export interface NodeControl {
   setActiveExpiry(isOn: boolean): void;
   /** Resolves after a time; DEBUG SLEEP holds its connection only. */
   sleep(durationMs: number): Promise<void>;
-  /** Number of followers that have all that this connection wrote; waits up to a time (0: for ever). */
+  /**
+   * Number of followers that have all that this connection wrote to its table, the smallest of the slots it wrote to
+   * (all of the table where it wrote to none or to many); waits for `count` up to a time (0: for ever).
+   */
   waitReplicas(count: number, timeoutMs: number): Promise<number>;
   /** Milliseconds since 1970 (whole) and the microseconds of that millisecond. */
   now(): { readonly ms: number; readonly micros: number };

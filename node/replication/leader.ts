@@ -16,6 +16,7 @@ import type { SnapshotAbort, SnapshotAck } from "../wire/snapshot.ts";
 import { type Channel, slotKey } from "./channel.ts";
 import { type FollowerMode, FollowerTrack, progressOf } from "./core/follower-track.ts";
 import type { WantedReplica } from "./core/replica-roles.ts";
+import type { FollowerProgressSource, WaitTarget } from "./follower-waits.ts";
 import { Gate } from "./gate.ts";
 import { LeaderStream } from "./leader-stream.ts";
 
@@ -50,12 +51,14 @@ interface LedSlot {
   readonly stopListening: () => void;
 }
 
-export class ReplicationLeader {
+export class ReplicationLeader implements FollowerProgressSource {
   readonly #logger: Logger;
   readonly #epoch: () => number;
   readonly #slots = new Map<number, LedSlot>();
   readonly #channels = new Map<Channel, Map<number, LeaderStream>>();
   readonly #snapshots = new Gate(MAX_SNAPSHOTS);
+  readonly #progressListeners = new Set<() => void>();
+  #isProgressDue = false;
 
   /** @param deps.epoch the epoch of the topology that this node goes by. */
   constructor(deps: { readonly logger: Logger; readonly epoch: () => number }) {
@@ -147,6 +150,22 @@ export class ReplicationLeader {
     return lags;
   }
 
+  /** See FollowerProgressSource. */
+  countFollowersAt(target: WaitTarget): number | undefined {
+    const slot = this.#slots.get(slotKey(target.table, target.slot));
+    if (slot === undefined) return undefined;
+    let count = 0;
+    for (const { track } of slot.followers.values()) {
+      if (track.mode === "streaming" && track.appendedIndex >= target.index) count++;
+    }
+    return count;
+  }
+
+  onProgress(changed: () => void): () => void {
+    this.#progressListeners.add(changed);
+    return () => this.#progressListeners.delete(changed);
+  }
+
   #updateFollowers(slot: LedSlot, wanted: WantedReplica): void {
     const kept = new Set(wanted.others.map(({ id }) => id));
     for (const [replica, follower] of slot.followers) {
@@ -171,6 +190,7 @@ export class ReplicationLeader {
       follower.stream?.refuse(code, "the leadership of the slot has changed");
     }
     slot.log.setFollowerProgress({ needFrom: Number.POSITIVE_INFINITY, acknowledged: Number.POSITIVE_INFINITY });
+    this.#noteProgress();
   }
 
   #open(channel: Channel, id: number, message: BinlogSyncOpen): void {
@@ -223,5 +243,16 @@ export class ReplicationLeader {
   #tellProgress(slot: LedSlot): void {
     const tracks = [...slot.followers.values()].map(({ track }) => track);
     slot.log.setFollowerProgress(progressOf(tracks));
+    this.#noteProgress();
+  }
+
+  /** Tells those who wait, once for all acknowledgements that came together. */
+  #noteProgress(): void {
+    if (this.#isProgressDue || this.#progressListeners.size === 0) return;
+    this.#isProgressDue = true;
+    queueMicrotask(() => {
+      this.#isProgressDue = false;
+      for (const changed of [...this.#progressListeners]) changed();
+    });
   }
 }

@@ -21,6 +21,7 @@ import type { ReplicaLog } from "../shard/replica-log.ts";
 import { leaseUntilMs } from "./core/lease.ts";
 import type { WantedReplica } from "./core/replica-roles.ts";
 import { type FollowingStatus, ReplicationFollower } from "./follower.ts";
+import type { FollowerProgressSource } from "./follower-waits.ts";
 import { DEFAULT_GRANT_OPTIONS, GrantAsker, type GrantAskerOptions } from "./grant-asker.ts";
 import { Granter } from "./granter.ts";
 import { type FollowerLag, ReplicationLeader } from "./leader.ts";
@@ -170,6 +171,11 @@ export class Peering implements Service {
   /** Every follower of every slot that this node leads. */
   followerLags(): readonly FollowerLag[] {
     return this.#leader.lags();
+  }
+
+  /** What followers of the slots led here have acknowledged. */
+  get followerProgress(): FollowerProgressSource {
+    return this.#leader;
   }
 
   /** Every replica here that follows. */

@@ -28,6 +28,7 @@ import { createNodeControl } from "./node-control.ts";
 import { DEFAULT_OUTPUT_LIMITS, type OutputLimits } from "./output-limits.ts";
 import { listParameters, type ServerSettings } from "./parameters.ts";
 import { ClientPause } from "./pause.ts";
+import { ReplicaWaits, type WaitFollowers } from "./replica-waits.ts";
 import { Routes } from "./routes.ts";
 import type { SessionServices } from "./session.ts";
 import { SlotRunner, type SlotRunnerDeps } from "./slot-runner.ts";
@@ -56,8 +57,7 @@ export interface NodeServices {
   readonly infoLines: (section: string) => InfoLines;
   readonly setActiveExpiry: (isOn: boolean) => void;
   readonly lastSaveSeconds: () => number;
-  /** Followers that have all that was written up to now; waits up to a time (0: for ever). */
-  readonly waitReplicas: (count: number, timeoutMs: number) => Promise<number>;
+  readonly waitFollowers: WaitFollowers;
   /** SHUTDOWN was asked for. */
   readonly onShutdown: () => void;
   /** Parameters of CONFIG that others own. */
@@ -119,9 +119,20 @@ export class ClientServer implements Service {
     });
     this.statistics = new Statistics(slowLog);
     this.clients = new ClientList(clock, pause);
-    this.peerRequests = new PeerRequests({ ...runner, registry, spread, tables });
+    const waits = new ReplicaWaits({ ...runner, waitFollowers: deps.node.waitFollowers });
+    this.peerRequests = new PeerRequests({ ...runner, registry, spread, tables, waits });
     const settings = settingsOf(options, this.statistics, slowLog);
-    const services = this.#createServices({ options, deps, registry, tables, runner, dispatcher, spread, settings });
+    const services = this.#createServices({
+      options,
+      deps,
+      registry,
+      tables,
+      runner,
+      dispatcher,
+      spread,
+      waits,
+      settings,
+    });
     this.#listener = new Listener(
       { host: options.host, port: options.port },
       {
@@ -152,9 +163,10 @@ export class ClientServer implements Service {
     runner: SlotRunnerDeps;
     dispatcher: Dispatcher;
     spread: SpreadRunner;
+    waits: ReplicaWaits;
     settings: ServerSettings;
   }): SessionServices {
-    const { options, deps, registry, tables, runner, dispatcher, spread, settings } = what;
+    const { options, deps, registry, tables, runner, dispatcher, spread, waits, settings } = what;
     const { statistics, slowLog } = settings;
     const { clock, executors, node } = deps;
     const portOf = () => this.#listener.port;
@@ -180,7 +192,8 @@ export class ClientServer implements Service {
       clientsOf: (session) => this.clients.viewOf(session),
       slowLogOf: (session) => slowLog.viewOf(() => session.access.table.id),
       clusterOf: (session) => createClusterView(clusterDeps, () => session.access.table),
-      nodeOf: (session) => createNodeControl(session, { clock, info, node, spread, statistics, plans, countCommand }),
+      nodeOf: (session) =>
+        createNodeControl(session, { clock, info, node, spread, waits, statistics, plans, countCommand }),
     };
   }
 

@@ -118,6 +118,7 @@ export class Connection implements Client, TurnParticipant {
   /** The node stops: answers what is there and closes. */
   drain(): void {
     this.#hasEnded = true;
+    this.session.endWaits();
     if (this.blocked !== undefined) this.close();
     else if (this.#state === "ready") {
       this.#state = "closing";
@@ -345,6 +346,7 @@ export class Connection implements Client, TurnParticipant {
   #onEnd(): void {
     this.#hasEnded = true;
     if (this.#state === "closed") return;
+    this.session.endWaits();
     if (this.blocked !== undefined) {
       this.close();
       return;

@@ -101,6 +101,7 @@ export class Dispatcher {
       slot = 0;
     }
     if (!client.queue.isEmpty && !this.#mayOverlap(client, plan)) return "whenEmpty";
+    if (plan.isWrite) client.session.written.note(table.id, slot);
     const executor = this.#executors.find(table.id, slot);
     if (executor === undefined || !executor.isServing) return this.#runElsewhere({ client, plan, argv, table, slot });
     if (plan.isWrite && this.#delays(client)) return "retry";
@@ -181,6 +182,7 @@ export class Dispatcher {
       return this.#refuse(client, ERRORS.crossSlot);
     }
     if (!client.queue.isEmpty) return "whenEmpty";
+    if (plan.isWrite) client.session.written.noteAll(access.table.id);
     const what = { table: access.table, command: data, argv, protocol: client.session.protocol };
     const here = slot === SEVERAL_SLOTS && this.#deps.spread.runSplitHere(what, this.#turn.reply);
     if (this.#blocking.hasTouched) this.#blocking.serve();

@@ -18,6 +18,7 @@ import { ROUTE_WAIT_MS, type SlotRunnerDeps } from "./slot-runner.ts";
 import type { TableView } from "./tables.ts";
 import type { ClosedTransaction, TransactionRunner } from "./transactions.ts";
 import { LocalWatch, type WatchSet } from "./watch.ts";
+import type { WrittenSlots } from "./written-slots.ts";
 
 /** What the data commands of a transaction came to. */
 type DataResult =
@@ -34,12 +35,18 @@ export class ExecRunner implements TransactionRunner {
   readonly #deps: SlotRunnerDeps;
   readonly #session: Session;
   readonly #tableOf: () => TableView;
+  readonly #written: WrittenSlots;
 
-  /** @param tableOf the table that the connection sees. */
-  constructor(session: Session, deps: SlotRunnerDeps, tableOf: () => TableView) {
+  /** @param own.tableOf the table that the connection sees; own.written is told of the slots it writes to. */
+  constructor(
+    session: Session,
+    deps: SlotRunnerDeps,
+    own: { readonly tableOf: () => TableView; readonly written: WrittenSlots },
+  ) {
     this.#session = session;
     this.#deps = deps;
-    this.#tableOf = tableOf;
+    this.#tableOf = own.tableOf;
+    this.#written = own.written;
   }
 
   get table(): TableView {
@@ -50,6 +57,7 @@ export class ExecRunner implements TransactionRunner {
     const { table, watches } = transaction;
     const slot = transaction.slot >= 0 ? transaction.slot : watches.slot;
     const batch = dataOf(transaction);
+    if (slot >= 0 && batch.length > 0) this.#written.note(table.id, slot);
     const executor = slot < 0 ? undefined : this.#deps.executors.find(table.id, slot);
     if (executor?.isServing && batch.length === transaction.commands.length && watches.remoteId === undefined) {
       if (!isIntact(watches, executor)) {

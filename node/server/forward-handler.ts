@@ -20,6 +20,7 @@ import type { SlotExecutor } from "../shard/executor.ts";
 import type { BlockedOwner } from "./blocking.ts";
 import { keyPositions } from "./command-plan.ts";
 import { errorReply } from "./refusals.ts";
+import type { ReplicaWaits } from "./replica-waits.ts";
 import type { SlotRunnerDeps } from "./slot-runner.ts";
 import type { SpreadRunner } from "./spread-runner.ts";
 import type { Tables } from "./tables.ts";
@@ -33,6 +34,7 @@ export interface PeerRequestsDeps extends SlotRunnerDeps {
   readonly registry: CommandRegistry<Session>;
   readonly spread: SpreadRunner;
   readonly tables: Tables;
+  readonly waits: ReplicaWaits;
 }
 
 /** A request of one slot whose commands are known and that this node leads. */
@@ -57,6 +59,7 @@ export class PeerRequests implements ForwardHandler {
     const commands: DataCommand[] = [];
     for (const argv of request.commands) {
       const command = registry.resolve(argv);
+      if (typeof command !== "string" && command.name === "wait") return this.#wait(request, responder, argv);
       if (typeof command === "string" || command.scope !== "data") {
         respond(responder, typeof command === "string" ? command : "ERR not a command over data");
         return undefined;
@@ -77,6 +80,21 @@ export class PeerRequests implements ForwardHandler {
     if (!request.isExec) return this.#runOne(what);
     this.#runExec(what);
     return undefined;
+  }
+
+  /** WAIT for slots that this node leads. */
+  #wait(request: ForwardRequest, responder: ForwardResponder, argv: Argv): PendingForward {
+    const leaving = new AbortController();
+    const { slot } = request.scope;
+    const slots = slot === "leading" ? undefined : new Set([slot]);
+    const [count, timeoutMs] = [Number(argv.text(1)), Number(argv.text(2))];
+    void this.#deps.waits
+      .here({ table: request.table, slots, count, timeoutMs, signal: leaving.signal })
+      .then((found) => {
+        const bytes = Buffer.from(`:${found}\r\n`);
+        responder.reply(bytes, 0, bytes.length);
+      });
+    return { cancel: () => leaving.abort() };
   }
 
   watch(request: WatchRequest): number | undefined {

@@ -10,6 +10,7 @@ import type { NodeControl } from "../commands/session.ts";
 import { headerNumber, isErrorReply } from "../resp/reply-scan.ts";
 import type { CommandPlan } from "./command-plan.ts";
 import type { InfoText } from "./info.ts";
+import type { ReplicaWaits } from "./replica-waits.ts";
 import type { ClientSession } from "./session.ts";
 import type { SpreadRunner } from "./spread-runner.ts";
 import type { Statistics } from "./statistics.ts";
@@ -17,9 +18,10 @@ import type { Statistics } from "./statistics.ts";
 export interface NodeControlDeps {
   readonly clock: Clock;
   readonly info: InfoText;
-  readonly node: Pick<NodeControl, "setActiveExpiry" | "lastSaveSeconds" | "waitReplicas"> & {
+  readonly node: Pick<NodeControl, "setActiveExpiry" | "lastSaveSeconds"> & {
     readonly onShutdown: () => void;
   };
+  readonly waits: ReplicaWaits;
   readonly spread: SpreadRunner;
   readonly statistics: Statistics;
   readonly plans: () => Iterable<CommandPlan>;
@@ -38,7 +40,11 @@ export function createNodeControl(session: ClientSession, deps: NodeControlDeps)
     shutdown: () => node.onShutdown(),
     setActiveExpiry: (isOn) => node.setActiveExpiry(isOn),
     sleep: (durationMs) => delay(clock, durationMs),
-    waitReplicas: (count, timeoutMs) => node.waitReplicas(count, timeoutMs),
+    waitReplicas: (count, timeoutMs) => {
+      const { id } = session.access.table;
+      const { leaving, written } = session;
+      return deps.waits.wait({ table: id, slots: written.of(id), count, timeoutMs, signal: leaving });
+    },
     now: () => ({ ms: clock.wallMs(), micros: Math.floor((clock.monotonicMs() % 1) * 1000) }),
     lastSaveSeconds: () => node.lastSaveSeconds(),
   };

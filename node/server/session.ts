@@ -22,6 +22,7 @@ import { ExecRunner } from "./exec-runner.ts";
 import type { SlotRunnerDeps } from "./slot-runner.ts";
 import type { Tables } from "./tables.ts";
 import { Transaction } from "./transactions.ts";
+import { WrittenSlots } from "./written-slots.ts";
 
 /** What is the same for all connections, or made for each by a function of the session. */
 export interface SessionServices {
@@ -39,6 +40,8 @@ export class ClientSession implements Session {
   readonly id: number;
   readonly access: Access;
   readonly transaction: Transaction;
+  /** For WAIT. */
+  readonly written = new WrittenSlots();
   readonly identity: ClientIdentity = { name: "", libraryName: "", libraryVersion: "" };
   protocol: Protocol = 2;
   replyMode: ReplyMode = "on";
@@ -49,12 +52,14 @@ export class ClientSession implements Session {
   #slowLog: SlowLogView | undefined;
   #cluster: ClusterView | undefined;
   #node: NodeControl | undefined;
+  #leaving: AbortController | undefined;
 
   constructor(id: number, services: SessionServices) {
     this.id = id;
     this.#services = services;
     this.access = new Access(services.tables);
-    this.transaction = new Transaction(new ExecRunner(this, services.runner, () => this.access.table));
+    const own = { tableOf: () => this.access.table, written: this.written };
+    this.transaction = new Transaction(new ExecRunner(this, services.runner, own));
   }
 
   get config(): ConfigParameters {
@@ -83,6 +88,18 @@ export class ClientSession implements Session {
   get node(): NodeControl {
     this.#node ??= this.#services.nodeOf(this);
     return this.#node;
+  }
+
+  /** Aborts when the connection ends, or the client sends no more. */
+  get leaving(): AbortSignal {
+    this.#leaving ??= new AbortController();
+    return this.#leaving.signal;
+  }
+
+  /** What waits for followers is answered now. */
+  endWaits(): void {
+    this.#leaving?.abort();
+    this.#leaving = undefined;
   }
 
   /** What the connection may send now. */
@@ -118,5 +135,6 @@ export class ClientSession implements Session {
   /** Lets go of what others hold for the connection. */
   release(): void {
     this.transaction.discard();
+    this.endWaits();
   }
 }

@@ -44,6 +44,7 @@ export interface TransactionRunner {
 
 export class Transaction implements SessionTransaction {
   isOpen = false;
+  isExecuting = false;
   readonly #runner: TransactionRunner;
   #watches = new WatchSet();
   #commands: QueuedCommand[] = [];
@@ -106,7 +107,12 @@ export class Transaction implements SessionTransaction {
       reply.error(ERRORS.execAbort);
       return;
     }
-    return this.#runner.run(closed, reply);
+    this.isExecuting = true;
+    const later = this.#runner.run(closed, reply);
+    if (later === undefined) this.isExecuting = false;
+    return later?.finally(() => {
+      this.isExecuting = false;
+    });
   }
 
   watch(argv: Argv, reply: ReplyWriter): void | Promise<LaterReply> {

@@ -99,6 +99,20 @@ describe("the quickstart cluster", () => {
     }
   });
 
+  test("WAIT counts the followers that have what was written, wherever it is led; expired keys go by themselves", async () => {
+    const keptCount = await client(0).dbsize();
+    for (const node of NODES) {
+      const redis = client(node);
+      for (let i = 0; i < 20; i++) await redis.psetex(`wait:${node}:${i}`, 1000, "x");
+      expect(await redis.wait(1, 10_000)).toBeGreaterThanOrEqual(1);
+      expect(await redis.wait(9, 1)).toBeLessThan(3);
+    }
+    await eventually(
+      () => client(1).dbsize(),
+      (count) => count === keptCount,
+    );
+  });
+
   test("redis-benchmark's default tests run without an error at each node", async () => {
     for (const node of NODES) {
       const tests = "ping,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,mset";

@@ -13,6 +13,7 @@ import type { SlotAssignment, Topology, TopologyNode, TopologyTable } from "../.
 import type { TopologySource } from "../../node/meta/topology-source.ts";
 import type { Forwarder, ForwardHandler, ForwardRequest, ForwardResult } from "../../node/router/forwarding.ts";
 import { ClientServer, type ClientServerOptions } from "../../node/server/client-server.ts";
+import type { WaitFollowers } from "../../node/server/replica-waits.ts";
 import { Turn } from "../../node/server/turn.ts";
 import { MapExecutors } from "./map-executors.ts";
 
@@ -29,6 +30,8 @@ export interface HarnessOptions {
   readonly nodeCount?: number;
   readonly server?: Partial<ClientServerOptions>;
   readonly log?: Logger;
+  /** Followers of what a node leads, by the node's number. */
+  readonly waitFollowers?: (index: number) => WaitFollowers;
 }
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -192,7 +195,7 @@ export class Harness {
           infoLines: () => ({}),
           setActiveExpiry: () => {},
           lastSaveSeconds: () => 0,
-          waitReplicas: () => Promise.resolve(0),
+          waitFollowers: this.#options.waitFollowers?.(index) ?? (() => Promise.resolve(0)),
           onShutdown: () => {},
           parameters: [],
         },
