@@ -1,5 +1,5 @@
 /**
- * One followed replica: opens a stream at its leader, takes what comes, opens anew when the stream ended.
+ * One followed replica: opens a stream at its leader (or where a candidate fetches what another replica has more), takes what comes, opens anew when the stream ended.
  *
  * ```
  * away → opening → streaming            the usual life
@@ -50,6 +50,8 @@ export interface FollowerStreamHost {
 export class FollowerStream {
   readonly log: ReplicaLog;
   readonly #host: FollowerStreamHost;
+  /** The other side does not lead: this replica is about to, and fetches what that one has more. */
+  readonly isFetch: boolean;
   readonly #stopListening: () => void;
   /** 0: none. */
   id = 0;
@@ -69,9 +71,10 @@ export class FollowerStream {
   /** Work on the log that must end before the stream is opened anew. */
   #busy: Promise<void> | undefined;
 
-  constructor(log: ReplicaLog, term: number, host: FollowerStreamHost) {
+  constructor(log: ReplicaLog, role: { readonly term: number; readonly isFetch: boolean }, host: FollowerStreamHost) {
     this.log = log;
-    this.#term = term;
+    this.isFetch = role.isFetch;
+    this.#term = role.term;
     this.#host = host;
     this.#stopListening = log.onWritten(() => this.#written());
   }
@@ -225,6 +228,7 @@ export class FollowerStream {
       term: this.#term,
       epoch: this.#host.epoch(),
       wantsSnapshot: this.#wantsSnapshot,
+      isFetch: this.isFetch,
       windowBytes: WINDOW_BYTES,
       last,
     });

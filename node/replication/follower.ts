@@ -40,6 +40,13 @@ export interface FollowingStatus {
   readonly lagEntries: number;
 }
 
+/** Where a replica follows. */
+interface FollowedNode {
+  readonly node: NodeId;
+  /** It does not lead: this replica is about to, and fetches what that one has more. */
+  readonly isFetch: boolean;
+}
+
 interface Peer {
   readonly node: NodeId;
   channel: Channel | undefined;
@@ -121,14 +128,19 @@ export class ReplicationFollower {
 
   onDrain(): void {}
 
-  /** Follows the replica that leads on `leader`, in a term. The same again changes nothing. */
-  async follow(log: ReplicaLog, term: number, leader: NodeId): Promise<void> {
+  /**
+   * Follows the replica that leads on `leader`, in a term; or fetches what that replica has, to lead in that term
+   * itself. The same again changes nothing.
+   */
+  async follow(log: ReplicaLog, term: number, source: FollowedNode): Promise<void> {
+    const { node, isFetch } = source;
     const key = slotKey(log.table, log.slot);
     const before = this.#leaderOf.get(key)?.followed.get(key);
-    if (before?.log === log && before.term === term && this.#leaderOf.get(key)?.node === leader) return;
+    const isSame = before?.log === log && before.term === term && before.isFetch === isFetch;
+    if (isSame && this.#leaderOf.get(key)?.node === node) return;
     await this.unfollow(log.table, log.slot);
-    const peer = this.#peer(leader);
-    const stream = new FollowerStream(log, term, this.#host);
+    const peer = this.#peer(node);
+    const stream = new FollowerStream(log, { term, isFetch }, this.#host);
     peer.followed.set(key, stream);
     this.#leaderOf.set(key, peer);
     if (peer.channel !== undefined) stream.connected(peer.channel);
@@ -142,6 +154,17 @@ export class ReplicationFollower {
     this.#leaderOf.delete(key);
     peer?.followed.delete(key);
     await stream?.stop();
+  }
+
+  /** How far the replica of a slot is in what it follows or fetches; undefined where it does neither. */
+  streamOf(table: TableId, slot: number): Pick<FollowerStream, "state" | "isInSync"> | undefined {
+    const key = slotKey(table, slot);
+    return this.#leaderOf.get(key)?.followed.get(key);
+  }
+
+  /** Whether the replica of a slot is being replaced by a copy: its log says nothing then. */
+  isCopying(table: TableId, slot: number): boolean {
+    return this.streamOf(table, slot)?.state === "copying";
   }
 
   /** Every replica that follows. */

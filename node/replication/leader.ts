@@ -5,10 +5,13 @@
  * 1. Only a follower that the topology places on the asking node gets a stream; one stream for each follower.
  * 2. A stream belongs to one term: when the slot gets another, it ends and the follower opens a new one.
  * 3. A slot without writes costs nothing: work is done on writes, acknowledgements and changes only.
+ * 4. A replica that does not lead gives what it has to one that is about to lead in a term at least as high as its own
+ *    (a fetch), and to nobody else.
  */
 
 import type { Logger } from "../base/log.ts";
 import { type NodeId, type ReplicaId, type TableId, tableId } from "../meta/ids.ts";
+import type { ReplicaHost } from "../shard/replica-host.ts";
 import type { ReplicaLog } from "../shard/replica-log.ts";
 import type { BinlogSyncAck, BinlogSyncOpen, BinlogSyncProbeAsk, SyncRefusalCode } from "../wire/binlog-sync.ts";
 import { protocolError } from "../wire/byte-reader.ts";
@@ -54,6 +57,7 @@ interface LedSlot {
 export class ReplicationLeader implements FollowerProgressSource {
   readonly #logger: Logger;
   readonly #epoch: () => number;
+  readonly #host: ReplicaHost;
   readonly #slots = new Map<number, LedSlot>();
   readonly #channels = new Map<Channel, Map<number, LeaderStream>>();
   readonly #snapshots = new Gate(MAX_SNAPSHOTS);
@@ -61,7 +65,8 @@ export class ReplicationLeader implements FollowerProgressSource {
   #isProgressDue = false;
 
   /** @param deps.epoch the epoch of the topology that this node goes by. */
-  constructor(deps: { readonly logger: Logger; readonly epoch: () => number }) {
+  constructor(deps: { readonly logger: Logger; readonly epoch: () => number; readonly host: ReplicaHost }) {
+    this.#host = deps.host;
     this.#logger = deps.logger;
     this.#epoch = deps.epoch;
   }
@@ -197,12 +202,14 @@ export class ReplicationLeader implements FollowerProgressSource {
     const streams = this.#channels.get(channel);
     if (streams === undefined) throw protocolError("a message on a link that is not open");
     if (streams.has(id)) throw protocolError(`a second BinlogSyncOpen on stream ${id}`);
+    if (message.isFetch) {
+      this.#give(channel, streams, { id, message });
+      return;
+    }
     const slot = this.#slots.get(slotKey(tableId(message.table), message.slot));
     const refusal = this.#refusalOf(channel, slot, message);
     if (refusal !== undefined || slot === undefined) {
-      const code = refusal ?? "notLeader";
-      const text = `the replica ${message.replica} of slot ${message.slot} cannot follow here`;
-      channel.send("binlogSyncRefused", id, { code, epoch: this.#epoch(), term: slot?.term ?? 0, text });
+      this.#refuse(channel, id, { code: refusal ?? "notLeader", term: slot?.term ?? 0, message });
       return;
     }
     const follower = slot.followers.get(message.replica as ReplicaId) as Follower;
@@ -226,6 +233,42 @@ export class ReplicationLeader implements FollowerProgressSource {
     follower.stream = stream;
     streams.set(id, stream);
     stream.open(message);
+  }
+
+  /** Gives what a replica here has to one that is about to lead. */
+  #give(channel: Channel, streams: Map<number, LeaderStream>, open: { id: number; message: BinlogSyncOpen }): void {
+    const { id, message } = open;
+    const log = this.#host.find(tableId(message.table), message.slot);
+    if (log === undefined || log.role === "leader" || log.term > message.term) {
+      const code = log === undefined ? "noSuchSlot" : log.term > message.term ? "olderTerm" : "behind";
+      this.#refuse(channel, id, { code, term: log?.term ?? 0, message });
+      return;
+    }
+    const track = new FollowerTrack();
+    const stream = new LeaderStream({
+      id,
+      channel,
+      log,
+      term: message.term,
+      epoch: this.#epoch(),
+      track,
+      snapshots: this.#snapshots,
+      onProgress: () => {
+        if (track.mode === "away") this.#channels.get(channel)?.delete(id);
+      },
+    });
+    streams.set(id, stream);
+    stream.open(message);
+  }
+
+  #refuse(
+    channel: Channel,
+    id: number,
+    why: { readonly code: SyncRefusalCode; readonly term: number; readonly message: BinlogSyncOpen },
+  ): void {
+    const { code, term, message } = why;
+    const text = `the replica ${message.replica} of slot ${message.slot} cannot follow here`;
+    channel.send("binlogSyncRefused", id, { code, epoch: this.#epoch(), term, text });
   }
 
   #refusalOf(channel: Channel, slot: LedSlot | undefined, message: BinlogSyncOpen): SyncRefusalCode | undefined {

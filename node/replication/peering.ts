@@ -18,6 +18,7 @@ import { createPeerSecret } from "../router/peer-secret.ts";
 import { PeerServer } from "../router/peer-server.ts";
 import type { ReplicaHost } from "../shard/replica-host.ts";
 import type { ReplicaLog } from "../shard/replica-log.ts";
+import { Candidacies } from "./candidacies.ts";
 import { leaseUntilMs } from "./core/lease.ts";
 import type { WantedReplica } from "./core/replica-roles.ts";
 import { type FollowingStatus, ReplicationFollower } from "./follower.ts";
@@ -25,6 +26,8 @@ import type { FollowerProgressSource } from "./follower-waits.ts";
 import { DEFAULT_GRANT_OPTIONS, GrantAsker, type GrantAskerOptions } from "./grant-asker.ts";
 import { Granter } from "./granter.ts";
 import { type FollowerLag, ReplicationLeader } from "./leader.ts";
+import { PositionAnswerer } from "./position-answerer.ts";
+import { PositionAsker } from "./position-asker.ts";
 import { ReplicaRoles } from "./replica-roles.ts";
 
 export interface PeeringOptions {
@@ -65,6 +68,7 @@ export class Peering implements Service {
   readonly #roles: ReplicaRoles;
   readonly #asker: GrantAsker;
   readonly #granter: Granter;
+  readonly #answerer: PositionAnswerer;
   readonly #pool: PeerPool;
   readonly #server: PeerServer;
   #led: readonly WantedReplica[] = [];
@@ -77,7 +81,7 @@ export class Peering implements Service {
     this.#options = options;
     this.#deps = deps;
     this.#forwarder = new PeerForwarder(options.forwarder ?? DEFAULT_FORWARDER_OPTIONS, { clock });
-    this.#leader = new ReplicationLeader({ logger, epoch });
+    this.#leader = new ReplicationLeader({ logger, epoch, host });
     this.#follower = new ReplicationFollower({
       clock,
       logger,
@@ -92,12 +96,23 @@ export class Peering implements Service {
       onTick: () => this.#renewLeases(),
     });
     this.#granter = new Granter({ host, clock, epoch });
+    const onRolesChange = () => this.#roles.recheck();
+    const asker = new PositionAsker({ epoch, defer: queueMicrotask });
+    this.#answerer = new PositionAnswerer({
+      host,
+      follower: this.#follower,
+      source,
+      logger,
+      onPromised: onRolesChange,
+    });
+    const candidacies = new Candidacies({ clock, logger, asker, follower: this.#follower, onMayLead: onRolesChange });
     this.#roles = new ReplicaRoles({
       self: identity.node,
       source,
       host,
       leader: this.#leader,
       follower: this.#follower,
+      candidacies,
       clock,
       logger,
       random,
@@ -112,8 +127,13 @@ export class Peering implements Service {
       random,
       // What sessions forward in this turn goes out together once all sockets of the turn were read.
       atTurnEnd: setImmediate,
-      handlers: { ...this.#forwarder.handlers, ...this.#follower.handlers, ...this.#asker.handlers },
-      listeners: [this.#forwarder, this.#follower, this.#asker],
+      handlers: {
+        ...this.#forwarder.handlers,
+        ...this.#follower.handlers,
+        ...this.#asker.handlers,
+        ...asker.handlers,
+      },
+      listeners: [this.#forwarder, this.#follower, this.#asker, asker],
     });
     this.#server = new PeerServer(
       { ...linkOptions, host: options.host, port: options.port },
@@ -122,7 +142,12 @@ export class Peering implements Service {
         isRetired: (node) => source.current()?.nodes.get(node)?.state === "retired",
         // Answers and entries are given to the links at the end of the turn, all in one go: this is that end.
         atTurnEnd: queueMicrotask,
-        handlers: { ...answerer.handlers, ...this.#leader.handlers, ...this.#granter.handlers },
+        handlers: {
+          ...answerer.handlers,
+          ...this.#leader.handlers,
+          ...this.#granter.handlers,
+          ...this.#answerer.handlers,
+        },
         listeners: [answerer, this.#leader, this.#granter],
       },
     );
@@ -153,12 +178,16 @@ export class Peering implements Service {
     this.#unsubscribe = undefined;
     this.#asker.stop();
     await this.#roles.stop();
+    await this.#answerer.stop();
     await this.#follower.stop();
     await this.#pool.stop();
     await this.#server.stop();
   }
 
-  /** Resolves when the replicas here have the roles of the newest topology. */
+  /**
+   * Resolves when the replicas here have the roles of the newest topology; not waited for are leaders that others keep
+   * from leading for longer than they are asked.
+   */
   settled(): Promise<void> {
     return this.#roles.settled();
   }

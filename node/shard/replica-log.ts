@@ -80,6 +80,12 @@ export interface FollowerProgress {
   readonly acknowledged: number;
 }
 
+/** To acknowledge nothing of an older term than `term`, and in it only `vote`. */
+export interface Promised {
+  readonly term: number;
+  readonly vote: ReplicaId;
+}
+
 export interface ReplicaLog {
   readonly table: TableId;
   readonly slot: number;
@@ -94,11 +100,17 @@ export interface ReplicaLog {
   /** The lowest index that the log still holds; `last.index + 1` where it holds none. */
   readonly firstIndex: number;
 
-  /** Leads in `term`, which is higher than any seen. Serves once all of its log is applied: resolves then. */
+  /** The last promise made; a replica may have come to know a higher term since. Undefined: none. */
+  readonly promised: Promised | undefined;
+
+  /** Leads in `term`: higher than any seen, or promised to itself since the start. Serves once all of its log is applied: resolves then. */
   becomeLeader(term: number): Promise<void>;
   /** Follows in `term`, at least the highest seen: no client is served from now on. */
   becomeFollower(term: number): void;
-  /** Promises, durably when it resolves, to acknowledge nothing of an older term than `term`, led by `vote`. */
+  /**
+   * Promises, durably when it resolves, to acknowledge nothing of an older term than `term`, led by `vote`.
+   * @throws OperatingError PromiseNotKept where the log could not take it.
+   */
   promise(term: number, vote: ReplicaId): Promise<void>;
   /** Refuses clients while ownership moves (`true`), or takes them again. */
   setFenced(isFenced: boolean): void;

@@ -7,6 +7,7 @@
 import { Argv } from "../base/argv.ts";
 import { assert } from "../base/assert.ts";
 import { crc32 } from "../base/crc32.ts";
+import { OperatingError } from "../base/errors.ts";
 import { EntryHeader, isWellFormedEntry, KIND_RAFT_STATE, readHeader, viewOf } from "../binlog/entry.ts";
 import type { FileSystem } from "../binlog/file-system.ts";
 import type { ReplicaId, TableId } from "../meta/ids.ts";
@@ -17,6 +18,7 @@ import type {
   CutResult,
   FollowerProgress,
   LogPosition,
+  Promised,
   ReplicaLog,
   ReplicaRole,
   SnapshotSink,
@@ -59,6 +61,8 @@ export class SlotReplica implements ReplicaLog {
   readonly #deps: SlotReplicaDeps;
   #durable: DurableIndex;
   #term = 0;
+  /** Promised to itself since the start, and not led in yet. */
+  #ownTerm = 0;
   #isListening = false;
 
   constructor(shard: SlotShard, deps: SlotReplicaDeps) {
@@ -108,8 +112,15 @@ export class SlotReplica implements ReplicaLog {
     return this.#durable.at(this.#deps.node.log.syncer.durable);
   }
 
+  get promised(): Promised | undefined {
+    const state = this.#deps.node.log.raftStates.find(this.table, this.slot);
+    return state && { term: state.term, vote: state.vote as ReplicaId };
+  }
+
   async becomeLeader(term: number): Promise<void> {
-    assert(term > this.term, "a replica leads only in a term that it has not seen");
+    const isOwn = term === this.#ownTerm && term === this.term;
+    assert(term > this.term || isOwn, "a replica leads only in a term that it has not seen");
+    this.#ownTerm = 0;
     this.#term = term;
     this.shard.setRole("leader");
     await this.#settle();
@@ -128,12 +139,17 @@ export class SlotReplica implements ReplicaLog {
 
   async promise(term: number, vote: ReplicaId): Promise<void> {
     assert(term >= this.term, "a promise is for a term at least as high as any seen");
-    const { node } = this.#deps;
+    const { node, shards } = this.#deps;
+    const { failedTurnCount } = shards;
     node.log.writer.appendRaftState({ table: this.table, slot: this.slot, term, vote, commit: 0 });
     this.#term = term;
-    this.#deps.shards.requestEnd();
+    shards.requestEnd();
     await nextTurn();
-    await node.log.syncer.sync();
+    if (shards.failedTurnCount === failedTurnCount) await node.log.syncer.sync();
+    if (shards.failedTurnCount !== failedTurnCount) {
+      throw new OperatingError("PromiseNotKept", "the log could not take a promise; it is asked for again");
+    }
+    if (vote === this.replica && this.term === term) this.#ownTerm = term;
   }
 
   setFenced(isFenced: boolean): void {

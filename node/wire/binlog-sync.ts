@@ -36,17 +36,20 @@ export interface BinlogSyncOpen {
   readonly epoch: number;
   /** The follower's log cannot be gone on with. */
   readonly wantsSnapshot: boolean;
+  /** The opener is about to lead and fetches what this replica, which does not lead, has more. */
+  readonly isFetch: boolean;
   /** Bytes of entries that may be on their way without an acknowledgement. */
   readonly windowBytes: number;
   readonly last: LogPosition;
 }
 
 const FLAG_WANTS_SNAPSHOT = 1;
+const FLAG_IS_FETCH = 2;
 
-function readFlags(input: ByteReader): number {
+function readFlags(input: ByteReader): Pick<BinlogSyncOpen, "wantsSnapshot" | "isFetch"> {
   const flags = input.u8();
-  if (flags > FLAG_WANTS_SNAPSHOT) throw protocolError("a BinlogSyncOpen with unknown flags");
-  return flags;
+  if (flags > (FLAG_WANTS_SNAPSHOT | FLAG_IS_FETCH)) throw protocolError("a BinlogSyncOpen with unknown flags");
+  return { wantsSnapshot: (flags & FLAG_WANTS_SNAPSHOT) !== 0, isFetch: (flags & FLAG_IS_FETCH) !== 0 };
 }
 
 export const binlogSyncOpenCodec: MessageCodec<BinlogSyncOpen> = {
@@ -56,7 +59,7 @@ export const binlogSyncOpenCodec: MessageCodec<BinlogSyncOpen> = {
     out.u64(m.replica);
     out.u64(m.term);
     out.u64(m.epoch);
-    out.u8(m.wantsSnapshot ? FLAG_WANTS_SNAPSHOT : 0);
+    out.u8((m.wantsSnapshot ? FLAG_WANTS_SNAPSHOT : 0) | (m.isFetch ? FLAG_IS_FETCH : 0));
     out.u32(m.windowBytes);
     writePosition(out, m.last);
   },
@@ -66,7 +69,7 @@ export const binlogSyncOpenCodec: MessageCodec<BinlogSyncOpen> = {
     replica: input.u64(),
     term: input.u64(),
     epoch: input.u64(),
-    wantsSnapshot: readFlags(input) === FLAG_WANTS_SNAPSHOT,
+    ...readFlags(input),
     windowBytes: input.u32(),
     last: readPosition(input),
   }),

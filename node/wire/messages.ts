@@ -17,6 +17,7 @@ import { forwardReplyCodec } from "./forward-reply.ts";
 import { challengeCodec, handshakeRefusedCodec, helloCodec, proofCodec } from "./handshake-messages.ts";
 import { grantSetCodec, heartbeatCodec, heartbeatReplyCodec } from "./heartbeat.ts";
 import { emptyCodec, type MessageCodec } from "./message-codec.ts";
+import { positionsAnswerCodec, positionsAskCodec } from "./positions.ts";
 import {
   snapshotAbortCodec,
   snapshotAckCodec,
@@ -60,6 +61,8 @@ export const MESSAGES = {
   snapshotEnd: { type: 0x2a, sentBy: "acceptor", codec: snapshotEndCodec },
   snapshotAbort: { type: 0x2b, sentBy: "both", codec: snapshotAbortCodec },
   snapshotAck: { type: 0x2c, sentBy: "dialer", codec: snapshotAckCodec },
+  positionsAsk: { type: 0x2d, sentBy: "dialer", codec: positionsAskCodec },
+  positionsAnswer: { type: 0x2e, sentBy: "acceptor", codec: positionsAnswerCodec },
 } as const;
 
 type Table = typeof MESSAGES;

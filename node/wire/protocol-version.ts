@@ -3,10 +3,16 @@
  */
 
 /** What each version brought. */
-const HISTORY = [{ version: 1, change: "the first" }] as const;
+const HISTORY = [
+  { version: 1, change: "the first; never released" },
+  {
+    version: 2,
+    change: "PositionsAsk, PositionsAnswer, and BinlogSyncOpen to fetch from a replica that does not lead",
+  },
+] as const;
 
 /** The oldest version that this program still speaks. */
-export const OLDEST_PROTOCOL_VERSION: number = HISTORY[0].version;
+export const OLDEST_PROTOCOL_VERSION: number = HISTORY[1].version;
 /** The newest version that this program speaks. */
 export const NEWEST_PROTOCOL_VERSION: number = HISTORY[HISTORY.length - 1]?.version ?? OLDEST_PROTOCOL_VERSION;
 

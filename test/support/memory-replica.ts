@@ -1,7 +1,8 @@
 /**
  * A slot's replica in memory: a log of real entry bodies with turns, sync and crashes, a state that is a map, snapshots
  * and cuts. Implements ReplicaLog for the simulation of replication, and checks on its own that entries are executed
- * one after the other, none twice.
+ * one after the other, none twice, and that only one at a time works on the log (`violations`: those who call may
+ * catch what is thrown).
  */
 
 import { assert } from "../../node/base/assert.ts";
@@ -13,6 +14,7 @@ import type {
   CutResult,
   FollowerProgress,
   LogPosition,
+  Promised,
   ReplicaLog,
   ReplicaRole,
   SnapshotEntry,
@@ -40,6 +42,12 @@ export class MemoryReplica implements ReplicaLog {
   readonly replica: ReplicaId;
   role: ReplicaRole = "recovering";
   term = 0;
+  /** Durable. */
+  promised: Promised | undefined;
+  readonly violations: string[] = [];
+  /** Told of each entry that a client's write makes, and of each new leadership. */
+  onMade: (position: LogPosition) => void = () => undefined;
+  onLead: () => void = () => undefined;
   progress: FollowerProgress = { needFrom: Number.POSITIVE_INFINITY, acknowledged: Number.POSITIVE_INFINITY };
   lostCount = 0;
   snapshotCount = 0;
@@ -54,7 +62,8 @@ export class MemoryReplica implements ReplicaLog {
   #state: Applied = { position: NONE, data: new Map() };
   #flushed: Applied = { position: NONE, data: new Map() };
   #listeners = new Set<() => void>();
-  #isInstalling = false;
+  #ownTerm = 0;
+  #work: "cut" | "install" | undefined;
   #life = 0;
   readonly #pause: () => Promise<void>;
 
@@ -82,23 +91,31 @@ export class MemoryReplica implements ReplicaLog {
   }
 
   async becomeLeader(term: number): Promise<void> {
-    assert(term > this.term, "a replica leads only in a term that it has not seen");
+    const isOwn = term === this.#ownTerm && term === this.term;
+    this.#check(term > this.term || isOwn, "a replica leads only in a term that it has not seen");
+    this.#check(this.#work === undefined, "a replica leads when nobody else works on its log");
     this.#settle();
+    this.#ownTerm = 0;
     this.term = term;
     this.role = "leader";
     this.#applyAll();
+    this.onLead();
   }
 
   becomeFollower(term: number): void {
-    assert(term >= this.term, "a replica follows in a term at least as high as any seen");
+    this.#check(term >= this.term, "a replica follows in a term at least as high as any seen");
     this.#settle();
     this.term = term;
     this.role = "follower";
     this.#applyAll();
   }
 
-  async promise(term: number): Promise<void> {
-    this.term = Math.max(this.term, term);
+  async promise(term: number, vote: ReplicaId): Promise<void> {
+    this.#check(term >= this.term, "a promise is for a term at least as high as any seen");
+    this.term = term;
+    await this.#disk();
+    this.promised = { term, vote };
+    if (vote === this.replica && this.term === term) this.#ownTerm = term;
   }
 
   setFenced(isFenced: boolean): void {
@@ -138,12 +155,14 @@ export class MemoryReplica implements ReplicaLog {
     Object.assign(header, { term: this.term, index: before.index + 1, previousCrc: before.crc, seed: value });
     const body = Buffer.alloc(48);
     writeHeader(viewOf(body), 0, header);
-    this.#turn.push(loggedOf(body));
+    const entry = loggedOf(body);
+    this.#turn.push(entry);
+    this.onMade(entry.position);
   }
 
   appendFromLeader(bodies: readonly Buffer[]): AppendResult {
-    assert(this.role === "follower", "only a follower takes entries of a leader");
-    assert(!this.#isInstalling, "nothing is appended while a snapshot is being installed");
+    this.#check(this.role === "follower", "only a follower takes entries of a leader");
+    this.#check(this.#work === undefined, "nothing is appended while the log is cut or replaced");
     for (const given of bodies) {
       const entry = loggedOf(Buffer.from(given));
       const header = new EntryHeader();
@@ -163,8 +182,10 @@ export class MemoryReplica implements ReplicaLog {
   }
 
   async cutBehind(position: LogPosition): Promise<CutResult> {
-    assert(this.role === "follower", "a leader's log is never cut");
+    this.#check(this.role === "follower", "a leader's log is never cut");
+    this.#begin("cut");
     await this.#disk();
+    this.#work = undefined;
     this.#settle();
     if (position.index < this.#base.index || position.index < this.#flushed.position.index) {
       return { kind: "needsSnapshot" };
@@ -210,8 +231,8 @@ export class MemoryReplica implements ReplicaLog {
   }
 
   async installSnapshot(snapshot: SnapshotState): Promise<SnapshotSink> {
-    assert(this.role === "follower" && !this.#isInstalling, "one snapshot at a time, by a follower");
-    this.#isInstalling = true;
+    this.#check(this.role === "follower", "only a follower installs a snapshot");
+    this.#begin("install");
     const data = new Map<number, string>();
     return {
       write: async (entries: readonly SnapshotEntry[]) => {
@@ -220,7 +241,7 @@ export class MemoryReplica implements ReplicaLog {
       },
       commit: async () => {
         await this.#disk();
-        this.#isInstalling = false;
+        this.#work = undefined;
         this.#turn = [];
         this.#log = [];
         this.#base = snapshot.position;
@@ -231,7 +252,7 @@ export class MemoryReplica implements ReplicaLog {
       },
       abort: async () => {
         await this.#disk();
-        this.#isInstalling = false;
+        this.#work = undefined;
       },
     };
   }
@@ -272,12 +293,24 @@ export class MemoryReplica implements ReplicaLog {
     this.#life++;
     this.#turn = [];
     this.#listeners.clear();
-    this.#isInstalling = false;
+    this.#work = undefined;
+    this.#ownTerm = 0;
     this.role = "recovering";
     if (isPowerLoss) this.#log = this.#log.slice(0, Math.max(0, this.durableIndex - this.#base.index));
     this.durableIndex = this.last.index;
+    this.term = Math.max(this.last.term, this.promised?.term ?? 0);
     this.#state = { position: this.#flushed.position, data: new Map(this.#flushed.data) };
     this.progress = { needFrom: Number.POSITIVE_INFINITY, acknowledged: Number.POSITIVE_INFINITY };
+  }
+
+  #begin(work: "cut" | "install"): void {
+    this.#check(this.#work === undefined, `one at a time works on the log: a ${work} while there is a ${this.#work}`);
+    this.#work = work;
+  }
+
+  #check(condition: boolean, message: string): void {
+    if (!condition) this.violations.push(message);
+    assert(condition, message);
   }
 
   /** Waits for the disk; what a process that has died was waiting for never comes. */

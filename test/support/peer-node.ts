@@ -28,6 +28,7 @@ const ignore = (): void => {};
 /** Handlers for what a test does not look at. */
 export const IGNORED_BY_DIALER = {
   heartbeatReply: ignore,
+  positionsAnswer: ignore,
   binlogSync: ignore,
   binlogSyncRefused: ignore,
   binlogSyncProbe: ignore,
@@ -40,6 +41,7 @@ export const IGNORED_BY_DIALER = {
 export const IGNORED_BY_ACCEPTOR = {
   heartbeat: ignore,
   grantSet: ignore,
+  positionsAsk: ignore,
   binlogSyncOpen: ignore,
   binlogSyncAck: ignore,
   binlogSyncClose: ignore,

@@ -2,8 +2,8 @@
  * What a topology wants of the replicas on one node, and what must change for it (DESIGN §4.4, §5). Pure.
  *
  * Invariants
- * 1. A replica leads only in a term above every term it has seen, and only once the topology is confirmed for this
- *    start of the node; in an older term it never leads.
+ * 1. A replica leads only in a term above every term it has seen: one that a topology gives, confirmed for this start of
+ *    the node, or one that it has raised itself and all others have promised. In an older term it never leads.
  * 2. A replica is dropped only by a confirmed topology: an old persisted one may not know it yet.
  * 3. A replica with another id than the topology's is dropped before the new one is made.
  */
@@ -23,6 +23,12 @@ export interface WantedReplica {
   readonly others: readonly Replica[];
 }
 
+/** A promise that the replica here has made: see ReplicaLog. */
+export interface MadePromise {
+  readonly term: number;
+  readonly vote: ReplicaId;
+}
+
 /** A replica that this node has. */
 export interface PresentReplica {
   readonly table: TableId;
@@ -36,8 +42,12 @@ export interface PresentReplica {
 export interface RolePlan {
   readonly drop: readonly PresentReplica[];
   readonly create: readonly WantedReplica[];
-  /** To lead, in the wanted term. */
+  /** To lead, in the wanted term, once the others were asked. */
   readonly lead: readonly WantedReplica[];
+  /** To lead in a term that it raised itself, which all others have promised. */
+  readonly leadRaised: readonly WantedReplica[];
+  /** To lead once all others have promised a higher term: no manager has given one since the start. */
+  readonly raise: readonly WantedReplica[];
   /** To follow in the wanted term, or in the higher one that it has seen; also where no replica leads. */
   readonly follow: readonly WantedReplica[];
 }
@@ -64,6 +74,14 @@ export function wantedReplicas(topology: Topology, self: NodeId): WantedReplica[
   return wanted;
 }
 
+/** What is wanted where a promise is newer than the topology: that the replica leads which it was made to. */
+export function heedPromise(wanted: WantedReplica, self: NodeId, promise: MadePromise | undefined): WantedReplica {
+  if (promise === undefined || promise.term <= wanted.term) return wanted;
+  const { vote, term } = promise;
+  const leader = vote === wanted.replica ? { id: vote, node: self } : wanted.others.find(({ id }) => id === vote);
+  return leader === undefined ? wanted : { ...wanted, term, leader };
+}
+
 /**
  * What must change. A replica that is both to be made and given a role appears in both lists; one whose role stays as
  * it is appears in none but `follow`, which is repeated whenever its leader may have changed.
@@ -71,10 +89,17 @@ export function wantedReplicas(topology: Topology, self: NodeId): WantedReplica[
 export function planRoles(
   wanted: readonly WantedReplica[],
   find: (table: TableId, slot: number) => PresentReplica | undefined,
-  present: { readonly all: Iterable<PresentReplica>; readonly isConfirmed: boolean },
+  present: {
+    readonly all: Iterable<PresentReplica>;
+    readonly isConfirmed: boolean;
+    /** The term that a replica has raised since the start and may lead in. */
+    readonly raisedTerm: (replica: ReplicaId) => number | undefined;
+  },
 ): RolePlan {
   const create: WantedReplica[] = [];
   const lead: WantedReplica[] = [];
+  const leadRaised: WantedReplica[] = [];
+  const raise: WantedReplica[] = [];
   const follow: WantedReplica[] = [];
   const kept = new Set<ReplicaId>();
   for (const replica of wanted) {
@@ -86,10 +111,21 @@ export function planRoles(
     if (own === undefined) create.push(replica);
     if (replica.leader?.id !== replica.replica) follow.push(replica);
     else if (own?.role === "leader" && own.term >= replica.term) continue;
-    else if (!present.isConfirmed) continue;
+    else if (own !== undefined && isRaised(own, replica, present.raisedTerm))
+      leadRaised.push({ ...replica, term: own.term });
+    else if (!present.isConfirmed) raise.push(replica);
     else if (replica.term > (own?.term ?? 0)) lead.push(replica);
     else follow.push(replica);
   }
   const drop = present.isConfirmed ? [...present.all].filter(({ replica }) => !kept.has(replica)) : [];
-  return { drop, create, lead, follow };
+  return { drop, create, lead, leadRaised, raise, follow };
+}
+
+function isRaised(
+  own: PresentReplica,
+  wanted: WantedReplica,
+  raisedTerm: (replica: ReplicaId) => number | undefined,
+): boolean {
+  const term = raisedTerm(own.replica);
+  return term !== undefined && term === own.term && term >= wanted.term;
 }

@@ -117,6 +117,26 @@ test("a promise outlives a loss of power", async () => {
   await expect(again.becomeLeader(7)).rejects.toThrow("not seen");
 });
 
+test("a term that it has promised to itself is led in, once, and not after a restart", async () => {
+  const { leader, from } = await pair();
+  await from.promise(7, from.replica);
+  expect(from.promised).toEqual({ term: 7, vote: from.replica });
+  await from.becomeLeader(7);
+  expect(from.role).toBe("leader");
+  await expect(from.becomeLeader(7)).rejects.toThrow("not seen");
+  const again = leader.restart().replicas[0] as SlotReplica;
+  expect(again.promised).toEqual({ term: 7, vote: from.replica });
+  await expect(again.becomeLeader(7)).rejects.toThrow("not seen");
+});
+
+test("a promise that another one has overtaken is not led in", async () => {
+  const { from } = await pair();
+  await from.promise(7, from.replica);
+  await from.promise(8, 12 as ReplicaId);
+  await expect(from.becomeLeader(7)).rejects.toThrow("not seen");
+  await expect(from.becomeLeader(8)).rejects.toThrow("not seen");
+});
+
 test("what is durable is known by index", async () => {
   const { from, set, to, copy, settle } = await pair();
   set(1, 2);

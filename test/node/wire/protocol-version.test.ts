@@ -15,6 +15,6 @@ it("chooses the newest version that both speak, or none", () => {
   expect(chooseVersion(ours, { oldest: 9, newest: 1 })).toBeUndefined();
 });
 
-it("speaks the version that it was first released with", () => {
-  expect([OLDEST_PROTOCOL_VERSION, NEWEST_PROTOCOL_VERSION]).toEqual([1, 1]);
+it("speaks the version that it is first released with", () => {
+  expect([OLDEST_PROTOCOL_VERSION, NEWEST_PROTOCOL_VERSION]).toEqual([2, 2]);
 });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { replicaId, type TableId, tableId } from "../../../../node/meta/ids.ts";
 import {
+  heedPromise,
   type PresentReplica,
   planRoles,
   type WantedReplica,
@@ -24,9 +25,13 @@ function present(term: number, role: PresentReplica["role"], replica = 7): Prese
   return { table: TABLE, slot: 0, replica: replicaId(replica), role, term };
 }
 
-function plan(wants: readonly WantedReplica[], has: readonly PresentReplica[], isConfirmed = true) {
+function planAll(wants: readonly WantedReplica[], has: readonly PresentReplica[], isConfirmed = true, raised = 0) {
   const find = (table: TableId, slot: number) => has.find((one) => one.table === table && one.slot === slot);
-  const { drop, create, lead, follow } = planRoles(wants, find, { all: has, isConfirmed });
+  return planRoles(wants, find, { all: has, isConfirmed, raisedTerm: () => (raised === 0 ? undefined : raised) });
+}
+
+function plan(wants: readonly WantedReplica[], has: readonly PresentReplica[], isConfirmed = true) {
+  const { drop, create, lead, follow } = planAll(wants, has, isConfirmed);
   return { drop: drop.length, create: create.length, lead: lead.length, follow: follow.length };
 }
 
@@ -82,6 +87,31 @@ describe("the plan of roles", () => {
     });
   });
 
+  it("raises its own term where no manager has given one, and leads in it once all others have promised", () => {
+    const has = [present(3, "recovering")];
+    expect(planAll([wanted(3, "self")], has, false).raise).toEqual([wanted(3, "self")]);
+    expect(planAll([wanted(3, "self")], has, true).raise).toEqual([]);
+    expect(planAll([wanted(3, "other")], has, false).raise).toEqual([]);
+    expect(planAll([wanted(3, "self")], [present(4, "leader")], false).raise).toEqual([]);
+    const raised = planAll([wanted(3, "self")], [present(4, "recovering")], false, 4);
+    expect(raised).toMatchObject({ raise: [], lead: [], leadRaised: [wanted(4, "self")] });
+    // A confirmed term that is no higher than what all have promised is led in as promised.
+    expect(planAll([wanted(4, "self")], [present(4, "recovering")], true, 4).leadRaised).toEqual([wanted(4, "self")]);
+    // Whatever it has seen since, or a topology gives, goes before.
+    expect(planAll([wanted(3, "self")], [present(5, "recovering")], false, 4).leadRaised).toEqual([]);
+    expect(planAll([wanted(5, "self")], [present(4, "recovering")], true, 4).leadRaised).toEqual([]);
+    expect(planAll([wanted(5, "self")], [present(4, "recovering")], true, 4).lead).toEqual([wanted(5, "self")]);
+  });
+
+  it("heeds a promise that is newer than the topology, and only to a replica of the slot", () => {
+    const [own, other] = [replicaId(7), replicaId(99)];
+    expect(heedPromise(wanted(3, "self"), SELF, undefined)).toEqual(wanted(3, "self"));
+    expect(heedPromise(wanted(3, "self"), SELF, { term: 4, vote: other })).toEqual(wanted(4, "other"));
+    expect(heedPromise(wanted(3, "other"), SELF, { term: 4, vote: own })).toEqual(wanted(4, "self"));
+    expect(heedPromise(wanted(4, "self"), SELF, { term: 4, vote: other })).toEqual(wanted(4, "self"));
+    expect(heedPromise(wanted(3, "self"), SELF, { term: 4, vote: replicaId(55) })).toEqual(wanted(3, "self"));
+  });
+
   it("never leads in a term that was seen, nor at two places", () => {
     fc.assert(
       fc.property(topologyArbitrary(), fc.nat(), (topology, seenTerm) => {
@@ -97,8 +127,7 @@ describe("the plan of roles", () => {
             role: "follower" as const,
             term: seenTerm,
           }));
-          const find = (table: TableId, slot: number) => has.find((one) => one.table === table && one.slot === slot);
-          for (const { table, slot, term } of planRoles(wants, find, { all: has, isConfirmed: true }).lead) {
+          for (const { table, slot, term } of planAll(wants, has).lead) {
             expect(term).toBeGreaterThan(seenTerm);
             const key = `${table}/${slot}`;
             leading.set(key, (leading.get(key) ?? 0) + 1);
