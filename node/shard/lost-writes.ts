@@ -14,26 +14,38 @@ export interface LostWrites {
   readonly bodies: readonly Buffer[];
 }
 
-/** Writes the file durably; answers its path. The same tail set aside again overwrites nothing: it gets a new name. */
+/**
+ * Writes the file durably; answers its path. Nothing is overwritten: another tail gets a new name; the same one, which
+ * a process that died before it cut its log comes by again, keeps its file.
+ */
 export function writeLostWrites(files: FileSystem, directory: string, lost: LostWrites): string {
   files.makeDirectory(directory);
+  const records = Buffer.concat(lost.bodies.map((body) => frameRecord(body)));
   const stem = `${lost.table}-${lost.slot}-${lost.term}-${lost.firstIndex}`;
   const taken = new Set(files.list(directory));
-  let name = `${stem}.log`;
-  for (let i = 2; taken.has(name); i++) name = `${stem}-${i}.log`;
-  const path = `${directory}/${name}`;
-  const file = files.open(path, "create");
+  let path = `${directory}/${stem}.log`;
+  for (let i = 2; taken.has(path.slice(directory.length + 1)) && !holds(files, path, records); i++) {
+    path = `${directory}/${stem}-${i}.log`;
+  }
+  const isThere = taken.has(path.slice(directory.length + 1));
+  const file = files.open(path, isThere ? "write" : "create");
   try {
-    let at = 0;
-    for (const body of lost.bodies) {
-      const record = frameRecord(body);
-      file.write(record, { start: 0, end: record.length }, at);
-      at += record.length;
-    }
+    if (!isThere) file.write(records, { start: 0, end: records.length }, 0);
     file.syncNow();
   } finally {
     file.close();
   }
   files.syncDirectory(directory);
   return path;
+}
+
+function holds(files: FileSystem, path: string, bytes: Buffer): boolean {
+  const file = files.open(path, "read");
+  try {
+    if (file.sizeBytes() !== bytes.length) return false;
+    const found = Buffer.alloc(bytes.length);
+    return file.read(found, 0) === bytes.length && found.equals(bytes);
+  } finally {
+    file.close();
+  }
 }

@@ -5,6 +5,7 @@
  * Invariants
  * 1. A snapshot is the state at the applied index that the slot record read in it says; writes go on meanwhile.
  * 2. What is taken in lies under a generation of its own until `commit`, which the log knows of before the database.
+ *    A commit that the log refuses has not happened; one that the database refuses behind the log ends the node.
  */
 
 import { createHash } from "node:crypto";
@@ -186,17 +187,30 @@ class EngineSnapshotSink implements SnapshotSink {
     this.#isEnded = true;
     const shard = this.#shard;
     const { position, nowMs, keyCount, sizeBytes } = this.#state;
+    const { engine, node } = this.#deps;
     await shard.whileIdle(async () => {
-      await this.#recordPosition();
-      await this.#deps.engine.adopt(spaceOf(this.#deps.engine, shard), {
-        replica: shard.log.replica,
-        generation: this.#generation,
-        applied: position,
-        nowMs,
-        keyCount,
-        nextTreeId: this.#nextTreeId,
-        sizeBytes,
-      });
+      try {
+        await this.#recordPosition();
+      } catch (error) {
+        // The log stands where it stood: nothing has happened but for the generation.
+        await engine.discard(this.#generation);
+        throw error;
+      }
+      try {
+        await engine.adopt(spaceOf(engine, shard), {
+          replica: shard.log.replica,
+          generation: this.#generation,
+          applied: position,
+          nowMs,
+          keyCount,
+          nextTreeId: this.#nextTreeId,
+          sizeBytes,
+        });
+      } catch (error) {
+        // The log is at the snapshot's position, the data are not: a recovery knows what to do with that, nothing else.
+        node.deps.fatal(error);
+        throw error;
+      }
       shard.resetState({ ...position, nowMs });
     });
   }

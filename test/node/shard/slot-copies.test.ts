@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { incomingGenerationRange } from "../../../node/engine/key-codec.ts";
 import type { SlotReplica } from "../../../node/shard/slot-replica.ts";
 import { TestDataPlane, TestDisk } from "../../support/test-data-plane.ts";
 
@@ -114,12 +115,41 @@ test("a crash between the log and the database leaves the state before the snaps
   const { sink } = await install(leader.replica(0), follower.replica(0));
   follower.disk.store.faults.beforeWrite = () => Promise.reject(new Error("power"));
   await expect(sink.commit()).rejects.toThrow("power");
+  // Nothing may go on with a log that is ahead of its data.
+  expect(follower.fatals[0]).toMatchObject({ message: "power" });
   follower.disk.store.faults.beforeWrite = () => Promise.resolve();
   follower = await follow(await follower.die(2));
   expect(follower.replica(0).last).toEqual(last);
   await follower.replica(0).becomeLeader(5);
   expect(await follower.run(0, "GET", "own")).toBe("$1\r\n1\r\n");
 });
+
+test("a commit that the log refuses has not happened, leaves nothing behind, and can be tried again", async () => {
+  const leader = await new TestDataPlane(new TestDisk()).lead(1);
+  await fill(leader);
+  const follower = await new TestDataPlane(new TestDisk()).lead(1);
+  await follower.run(0, "SET", "own", 1);
+  await follower.endTurn();
+  const { last } = follower.replica(0);
+  const digest = await follower.replica(0).digest();
+  follower.replica(0).becomeFollower(1);
+  const { sink } = await install(leader.replica(0), follower.replica(0));
+  follower.disk.files.failWriteWith = "ENOSPC";
+  await expect(sink.commit()).rejects.toMatchObject({ code: "SnapshotRefused" });
+  follower.disk.files.failWriteWith = undefined;
+  expect([follower.replica(0).last, follower.replica(0).applied, follower.fatals]).toEqual([last, last, []]);
+  expect(await follower.replica(0).digest()).toBe(digest);
+  expect(await incomingCount(follower)).toBe(0);
+  await (await install(leader.replica(0), follower.replica(0))).sink.commit();
+  expect(await follower.replica(0).digest()).toBe(await leader.replica(0).digest());
+});
+
+async function incomingCount(node: TestDataPlane): Promise<number> {
+  const iterator = node.disk.store.iterate(incomingGenerationRange());
+  const found = await iterator.next(100);
+  await iterator.close();
+  return found.length;
+}
 
 test("an empty slot has an empty snapshot and the digest of nothing", async () => {
   const leader = await new TestDataPlane(new TestDisk()).lead(1);
