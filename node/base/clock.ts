@@ -17,6 +17,9 @@ export interface Clock {
   after(delayMs: number, run: () => void): Timer;
 }
 
+/** Node takes a longer timeout for one of 1 ms: it is waited for in steps. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 export class SystemClock implements Clock {
   readonly #keepsAlive: boolean;
 
@@ -34,8 +37,13 @@ export class SystemClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): Timer {
-    const handle = setTimeout(run, delayMs);
-    if (!this.#keepsAlive) handle.unref();
+    let handle: NodeJS.Timeout;
+    const wait = (leftMs: number): void => {
+      const stepMs = Math.min(leftMs, MAX_TIMEOUT_MS);
+      handle = setTimeout(() => (leftMs > stepMs ? wait(leftMs - stepMs) : run()), stepMs);
+      if (!this.#keepsAlive) handle.unref();
+    };
+    wait(delayMs);
     return { cancel: () => clearTimeout(handle) };
   }
 }

@@ -231,6 +231,8 @@ export class Connection implements Client, TurnParticipant {
     this.#addPiece(start, reply.length, count);
     if (this.#pieces.length > 0 || this.#held.length > 0 || this.#state !== "ready") this.#joinTurn();
     turn.isBusy = false;
+    // It sends no more and would wait for ever, as nobody could tell that it has left.
+    if (this.#hasEnded && this.blocked !== undefined) this.close();
     if (this.#state === "ready" && this.#socket.isPaused()) this.#socket.resume();
   }
 

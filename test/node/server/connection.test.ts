@@ -132,3 +132,12 @@ it("works with ioredis in both protocols", async () => {
     redis.disconnect();
   }
 });
+
+it("a client that sends no more is forgotten where a later command of it would block", async () => {
+  const own = await start();
+  const client = await own.raw();
+  client.socket.write(command("KEYS", "*") + command("PING") + command("BLPOP", "nothing", "0"));
+  client.socket.end();
+  await client.closed();
+  expect(own.nodes[0]?.server.clients.blockedCount).toBe(0);
+});
