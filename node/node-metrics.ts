@@ -29,6 +29,12 @@ export function observeNode(metrics: Metrics, node: ObservedNode): void {
   observe("protocol_errors_total", "connections closed for malformed input", () => statistics.protocolErrors);
   observe("replicas", "replicas held", () => [...plane.replicas.all()].length);
   observe("replicas_leading", "replicas that lead", () => count(plane, "leader"));
+  observe("cache_bytes", "bytes of the record cache: slabs and index", () => plane.engine.stats.cacheBytes);
+  observe(
+    "cache_dirty_bytes",
+    "bytes of records that the database does not have yet",
+    () => plane.engine.stats.dirtyBytes,
+  );
   observe("write_delay_seconds", "by how much writes are slowed now", () => plane.writeDelayMs() / 1000);
   if (peering === undefined) return;
   observe("forwards_in_flight", "commands sent to peers and not answered", () => peering.forwardsInFlight);

@@ -35,6 +35,7 @@ import { Peering } from "./replication/peering.ts";
 import type { Forwarder, ForwardHandler } from "./router/forwarding.ts";
 import { AdminHttp } from "./server/admin-http.ts";
 import { ClientServer } from "./server/client-server.ts";
+import { GarbageWatch, heapCollector } from "./server/garbage-watch.ts";
 import { ManagerAgent } from "./server/manager-agent.ts";
 import type { WaitQuestion } from "./server/replica-waits.ts";
 import { readTopologyFile } from "./server/topology-file.ts";
@@ -291,6 +292,14 @@ class PikaNode implements RunningNode {
     );
     await this.#wait.until("its data to be recovered", this.#run(plane));
     this.#plane = plane;
+    await this.#run(
+      new GarbageWatch({
+        clock: this.#clock,
+        bufferBytes: () => process.memoryUsage().arrayBuffers,
+        knownBytes: () => plane.engine.stats.cacheBytes,
+        collect: heapCollector(),
+      }),
+    );
     return plane;
   }
 
@@ -335,6 +344,10 @@ class PikaNode implements RunningNode {
   }
 
   #infoLines(section: string): Readonly<Record<string, string | number>> {
+    if (section === "memory") {
+      const stats = this.#plane?.engine.stats;
+      return { cache_used_bytes: stats?.cacheBytes ?? 0, cache_dirty_bytes: stats?.dirtyBytes ?? 0 };
+    }
     if (section !== "replication") return {};
     const lags = this.#peering?.followerLags() ?? [];
     const following = this.#peering?.following() ?? [];

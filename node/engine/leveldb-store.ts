@@ -44,6 +44,8 @@ interface NativeBatch {
 
 /** Cleared batches that are kept; each has the room of the largest that it ever held. */
 const MAX_SPARE_BATCHES = 2;
+/** A batch that held more (one huge value) is not kept: slots are flushed by jobs of a few MiB at most. */
+const MAX_SPARE_BYTES = 8 * 1024 * 1024;
 
 /** Converts whatever the library throws. */
 function storeError(thrown: unknown, doing: string, location: string): OperatingError {
@@ -84,9 +86,9 @@ class LevelBatchWriter implements StoreBatch {
   /** The database that it was made by: closed or opened anew it takes the batch no more. */
   readonly db: Level;
   #native: NativeBatch | undefined;
-  readonly #giveBack: (native: NativeBatch) => void;
+  readonly #giveBack: (native: NativeBatch, sizeBytes: number) => void;
 
-  constructor(db: Level, native: NativeBatch, giveBack: (native: NativeBatch) => void) {
+  constructor(db: Level, native: NativeBatch, giveBack: (native: NativeBatch, sizeBytes: number) => void) {
     this.db = db;
     this.#native = native;
     this.#giveBack = giveBack;
@@ -105,7 +107,7 @@ class LevelBatchWriter implements StoreBatch {
   }
 
   discard(): void {
-    this.#giveBack(this.#take());
+    this.#giveBack(this.#take(), this.sizeBytes);
   }
 
   async write(options: { readonly sync: boolean }): Promise<void> {
@@ -113,7 +115,7 @@ class LevelBatchWriter implements StoreBatch {
     try {
       if (this.operationCount > 0) await native._write(options);
     } finally {
-      this.#giveBack(native);
+      this.#giveBack(native, this.sizeBytes);
     }
   }
 
@@ -187,9 +189,10 @@ export class LevelStore implements Store {
   newBatch(): StoreBatch {
     const db = this.#opened();
     const native = this.#spareBatches.pop() ?? (db.batch() as unknown as NativeBatch);
-    return new LevelBatchWriter(db, native, (used) => {
+    return new LevelBatchWriter(db, native, (used, sizeBytes) => {
       used._clear();
-      if (this.#db === db && this.#spareBatches.length < MAX_SPARE_BATCHES) this.#spareBatches.push(used);
+      const isKept = this.#db === db && sizeBytes <= MAX_SPARE_BYTES && this.#spareBatches.length < MAX_SPARE_BATCHES;
+      if (isKept) this.#spareBatches.push(used);
       else void used.close();
     });
   }

@@ -75,7 +75,7 @@ export class LiveNode {
           infoLines: () => ({}),
           setActiveExpiry: (isOn) => plane.setActiveExpiry(isOn),
           lastSaveSeconds: () => 0,
-          waitReplicas: () => Promise.resolve(0),
+          waitFollowers: () => Promise.resolve(0),
           onShutdown: () => complaints.push({ level: "fatal", message: "shutdown", fields: undefined }),
           parameters: [],
         },
