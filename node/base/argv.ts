@@ -5,6 +5,8 @@
  * whoever keeps it longer takes `own()`.
  */
 
+import { copyRange } from "./bytes.ts";
+
 export class Argv {
   buf: Buffer;
   /** Number of arguments, the command's name included. */
@@ -73,7 +75,7 @@ export class Argv {
     let at = 0;
     for (let i = 0; i < this.count; i++) {
       const from = at;
-      at += this.buf.copy(packed, at, this.start(i), this.end(i));
+      at = copyRange(this.buf, this.start(i), this.end(i), packed, at);
       copy.push(from, at);
     }
     return copy;

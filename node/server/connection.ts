@@ -137,6 +137,17 @@ export class Connection implements Client, TurnParticipant {
     this.#deps.turn.whenIdle(() => this.#sendReady());
   }
 
+  takeHead(buf: Buffer, start: number, end: number): boolean {
+    const { turn } = this.#deps;
+    if (turn.isBusy || this.#state === "closed") return false;
+    const { reply } = turn;
+    const at = reply.length;
+    reply.raw(buf, start, end);
+    this.#addPiece(at, reply.length, 0);
+    this.#joinTurn();
+    return true;
+  }
+
   /** Moves the replies that are known now to the turn. */
   #sendReady(): void {
     if (this.#state === "closed") return;
@@ -285,7 +296,11 @@ export class Connection implements Client, TurnParticipant {
   }
 
   #addPiece(start: number, end: number, count: number): void {
-    if (end > start) this.#pieces.push(start, end, count);
+    if (end === start) return;
+    const pieces = this.#pieces;
+    const last = pieces.length - 3;
+    if (count === 0 && last >= 0 && pieces[last + 2] === 0 && pieces[last + 1] === start) pieces[last + 1] = end;
+    else pieces.push(start, end, count);
   }
 
   #joinTurn(): void {

@@ -23,7 +23,8 @@ const OVERTAKEN =
 
 export interface ForwardTarget {
   readonly plan: CommandPlan;
-  readonly argv: Argv;
+  /** Read before `send` returns: it puts its own copy here. */
+  argv: Argv;
   readonly table: TableView;
   readonly slot: number;
   readonly node: NodeId;
@@ -46,8 +47,8 @@ export class ForwardedCommands {
   send(client: Client, target: ForwardTarget): Verdict {
     const { forwards } = client;
     if (forwards.count === 0) forwards.epoch = this.deps.routes.epoch;
-    const owned = { ...target, argv: target.argv.own() };
-    const sent = new ForwardedCommand(this, client, owned);
+    target.argv = target.argv.own();
+    const sent = new ForwardedCommand(this, client, target);
     const pending = sent.start();
     if (!target.plan.isBlocking) return "later";
     client.blocked = {
@@ -124,7 +125,7 @@ class ForwardedCommand implements ForwardWaiter, RefusedForward {
     switch (result.kind) {
       case "reply":
         forwards.noteExecuted(this.target.slot);
-        this.place.answer(Buffer.from(result.buf.subarray(result.start, result.end)));
+        this.place.answerRange(result.buf, result.start, result.end);
         break;
       case "unknown":
         this.place.answer(errorReply(outcomeUnknownText(result.error)));

@@ -7,6 +7,8 @@
 /** Told when the reply at the head is there. */
 export interface ReplyQueueOwner {
   onHeadReady(): void;
+  /** Takes the head's reply `buf[start, end)` in this call; false, with nothing done, where it cannot now. */
+  takeHead(buf: Buffer, start: number, end: number): boolean;
 }
 
 /** The place of one reply. */
@@ -25,6 +27,11 @@ export class PendingReply {
   answer(bytes: Buffer): void {
     this.bytes = bytes;
     this.#queue.onAnswered(this);
+  }
+
+  /** As `answer`, with a reply that lies in memory of others: copied only where it has to wait. */
+  answerRange(buf: Buffer, start: number, end: number): void {
+    if (!this.#queue.handOver(this, buf, start, end)) this.answer(Buffer.from(buf.subarray(start, end)));
   }
 }
 
@@ -68,6 +75,14 @@ export class ReplyQueue {
     return place;
   }
 
+  /** Gives the reply of `place` to the owner at once, if nothing is before it and the owner can take it. */
+  handOver(place: PendingReply, buf: Buffer, start: number, end: number): boolean {
+    if (!this.isHead(place) || place.isMuted || !this.#owner.takeHead(buf, start, end)) return false;
+    this.#dropHead();
+    if (this.isEmpty || this.#places[this.#first]?.bytes !== undefined) this.#owner.onHeadReady();
+    return true;
+  }
+
   onAnswered(place: PendingReply): void {
     this.#heldBytes += place.bytes?.length ?? 0;
     if (this.isHead(place)) this.#owner.onHeadReady();
@@ -78,11 +93,15 @@ export class ReplyQueue {
     const head = this.#places[this.#first];
     if (head?.bytes === undefined) return undefined;
     this.#heldBytes -= head.bytes.length;
+    this.#dropHead();
+    return head;
+  }
+
+  #dropHead(): void {
     this.#first++;
     if (this.isEmpty) {
       this.#places = [];
       this.#first = 0;
     }
-    return head;
   }
 }
