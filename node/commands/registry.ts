@@ -11,6 +11,7 @@ import type { Command, DataCommand } from "./command.ts";
 import { hashCommands } from "./hashes.ts";
 import { keyCommands } from "./keys.ts";
 import { listCommands } from "./lists.ts";
+import { memoryUsageCommand } from "./memory.ts";
 import { setCommands } from "./sets.ts";
 import { sortedSetCommands } from "./sorted-sets.ts";
 import { stringCommands } from "./strings.ts";
@@ -23,6 +24,7 @@ export const dataCommands: readonly DataCommand[] = [
   ...hashCommands,
   ...setCommands,
   ...sortedSetCommands,
+  memoryUsageCommand,
 ];
 
 const PIPE = 124;

@@ -6,6 +6,7 @@ import type { SessionCommand } from "./command.ts";
 import { commandTableCommands } from "./command-table.ts";
 import { connectionCommands } from "./connection.ts";
 import { habitCommands } from "./habits.ts";
+import { memoryHelpCommand } from "./memory.ts";
 import { objectHelpCommand } from "./object.ts";
 import { serverCommands } from "./server.ts";
 import type { Session } from "./session.ts";
@@ -20,4 +21,5 @@ export const sessionCommands: readonly SessionCommand<Session>[] = [
   ...commandTableCommands,
   ...clusterCommands,
   objectHelpCommand,
+  memoryHelpCommand,
 ];
