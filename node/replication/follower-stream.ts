@@ -130,10 +130,12 @@ export class FollowerStream {
   onBinlogSync(message: BinlogSync): void {
     if (message.term !== this.#term || (this.#state !== "opening" && this.#state !== "streaming")) return;
     this.#state = "streaming";
-    this.#attempts = 0;
     this.leaderLastIndex = message.lastIndex;
     this.#sentIndex += message.entries.length;
-    if (message.entries.length === 0) return;
+    if (message.entries.length === 0) {
+      if (this.isInSync) this.#attempts = 0;
+      return;
+    }
     const result = this.log.appendFromLeader(message.entries);
     if (result.kind === "appended") return;
     this.#host.logger.error(
@@ -289,6 +291,15 @@ export class FollowerStream {
   }
 
   #written(): void {
-    if (this.#state === "streaming" && this.#channel !== undefined) this.#host.acknowledge(this, this.#channel);
+    if (this.#state !== "streaming" || this.#channel === undefined) return;
+    if (this.log.last.index < this.#sentIndex) {
+      // The log could not take them (a full disk); the leader sends them again on a new stream.
+      const { table, slot, last } = this.log;
+      this.#host.logger.debug({ table, slot, last }, "entries of the leader could not be written");
+      this.#closeAndRetry();
+      return;
+    }
+    this.#attempts = 0;
+    this.#host.acknowledge(this, this.#channel);
   }
 }

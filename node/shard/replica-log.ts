@@ -126,7 +126,10 @@ export interface ReplicaLog {
   appendFromLeader(bodies: readonly Buffer[]): AppendResult;
   /** Sets the entries behind `position` aside (a divergent tail) and goes on from there. */
   cutBehind(position: LogPosition): Promise<CutResult>;
-  /** Calls `listener` after each turn that put entries of this slot into the log's file. Returns how to forget it. */
+  /**
+   * Calls `listener` after each turn that put entries of this slot into the log's file, or failed to and dropped them:
+   * `last` tells. Returns how to forget it.
+   */
   onWritten(listener: () => void): () => void;
   /** Resolves when all entries up to the current `last` are durable. */
   whenDurable(): Promise<void>;

@@ -60,7 +60,7 @@ export class Shards implements Executors {
     if (slots?.[shard.slot] === shard) slots[shard.slot] = undefined;
   }
 
-  /** Calls `listener` after each turn that put entries of the slot into the log. */
+  /** Calls `listener` after each turn that put entries of the slot into the log, or failed to. */
   onWritten(shard: SlotShard, listener: () => void): () => void {
     shard.writtenListeners.push(listener);
     this.#listenerCount++;
@@ -111,14 +111,16 @@ export class Shards implements Executors {
       this.failedTurnCount++;
       this.#node.endTurnTime();
       if (thrown.code === "BinlogFull") this.onLogFull();
-      for (const { table, slot } of log.writer.touched) this.find(table, slot)?.undoTurn();
+      const undone = [...log.writer.touched];
+      for (const { table, slot } of undone) this.find(table, slot)?.undoTurn();
       log.writer.forgetTurn();
+      if (this.#listenerCount > 0) this.#notify(undone);
       return `MISCONF Errors writing to the log: ${messageOf(thrown.cause ?? thrown)}`;
     }
   }
 
-  #notify(written: readonly SlotLog[]): void {
-    for (const { table, slot } of written) {
+  #notify(touched: readonly SlotLog[]): void {
+    for (const { table, slot } of touched) {
       // A copy: a listener may stop listening.
       for (const listener of this.find(table, slot)?.writtenListeners.slice() ?? []) listener();
     }

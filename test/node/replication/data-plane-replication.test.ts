@@ -177,6 +177,21 @@ it("brings back a node that was killed, by the log and by a snapshot", async () 
   await cluster.agree();
 });
 
+it("catches up by itself after a follower's disk was full, also when nothing more is written", async () => {
+  const cluster = await started();
+  cluster.publish(1);
+  const leader = await cluster.leads(1);
+  await write(leader, 0, 50);
+  await cluster.agree();
+  const follower = cluster.nodes.get(2)?.plane as TestDataPlane;
+  follower.disk.files.freeBytes = 100;
+  const { failedTurnCount } = follower.plane.executors;
+  await write(leader, 50, 60);
+  await waitFor(() => follower.plane.executors.failedTurnCount > failedTurnCount, { what: "a write that failed" });
+  follower.disk.files.freeBytes = Number.POSITIVE_INFINITY;
+  await cluster.agree();
+});
+
 it("takes a new leader after the old one died, and the old one back with its tail set aside", async () => {
   const cluster = await started();
   cluster.publish(1);
