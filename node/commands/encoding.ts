@@ -23,7 +23,8 @@ import { parseInteger } from "./argument-reader.ts";
 /** Where OBJECT ENCODING has its key. */
 const KEY_INDEX = 2;
 const EMBSTR_MAX_BYTES = 44;
-const LISTPACK_MAX_ENTRIES = 128;
+const HASH_LISTPACK_MAX_ENTRIES = 512;
+const ZSET_LISTPACK_MAX_ENTRIES = 128;
 const LISTPACK_MAX_VALUE_BYTES = 64;
 const INTSET_MAX_ENTRIES = 512;
 
@@ -69,14 +70,14 @@ function describeString(record: LiveRecord): string {
 }
 
 function isSmallHash(): boolean {
-  if (hash.count() > LISTPACK_MAX_ENTRIES) return false;
+  if (hash.count() > HASH_LISTPACK_MAX_ENTRIES) return false;
   hash.seek(0);
   while (hash.next()) if (!isSmallValue(hash.element) || !isSmallValue(hash.value)) return false;
   return true;
 }
 
 function isSmallZset(): boolean {
-  if (zset.count() > LISTPACK_MAX_ENTRIES) return false;
+  if (zset.count() > ZSET_LISTPACK_MAX_ENTRIES) return false;
   zset.seek(0);
   while (zset.next()) if (!isSmallValue(zset.element)) return false;
   return true;

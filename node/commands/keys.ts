@@ -1,7 +1,7 @@
 /** The commands over keys of any type: existence, deletion, types, whole slots. Expiry, SCAN and the like: own files. */
 
 import { LiveRecord } from "../datatypes/record.ts";
-import { View } from "../engine/transaction.ts";
+import type { View } from "../engine/transaction.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import { isWord, optionWord } from "./argument-reader.ts";
 import type { DataCommand, DataContext } from "./command.ts";
@@ -13,12 +13,10 @@ import { scanCommands } from "./scan.ts";
 import { typeName } from "./type-name.ts";
 
 const record = new LiveRecord();
-const view = new View();
-const keyView = new View();
 const ASYNC = optionWord("ASYNC");
 const SYNC = optionWord("SYNC");
-/** Random picks that may hit expired records before RANDOMKEY looks for any live one in order. */
-const RANDOM_TRIES = 100;
+/** Live keys that RANDOMKEY draws one of: enough that the gaps between hashes even out, few enough to be read at once. */
+const RANDOM_CANDIDATES = 32;
 
 function executeDelete({ argv, reply, tx }: DataContext): void {
   let count = 0;
@@ -40,21 +38,24 @@ function executeType({ argv, reply, tx }: DataContext): void {
   reply.simple(record.findArgument(tx, argv, 1) ? typeName(record.type) : "none");
 }
 
+/**
+ * Takes some live keys in a row, by hash from a random one on and round the slot's end, and draws one of them: each
+ * key of a small slot is as likely as any other, and in a large one no key is much likelier for the gap before it.
+ */
 function executeRandomkey({ reply, tx }: DataContext): void {
-  for (let i = 0; i < RANDOM_TRIES; i++) {
-    if (!tx.randomRecord(keyView, view)) break;
-    if (!record.read(tx, view)) continue;
-    reply.bulk(keyView.buf, keyView.start, keyView.end);
-    return;
-  }
-  let isFound = false;
-  tx.scanRecords(0, (key, value) => {
-    if (isFound || !record.read(tx, value)) return !isFound;
-    reply.bulk(key.buf, key.start, key.end);
-    isFound = true;
-    return false;
-  });
-  if (!isFound) reply.nil();
+  const keys: Buffer[] = [];
+  let unseen = tx.recordCount();
+  const visit = (key: View, value: View) => {
+    if (unseen <= 0) return false;
+    unseen--;
+    if (record.read(tx, value)) keys.push(Buffer.from(key.buf.subarray(key.start, key.end)));
+    return unseen > 0 && keys.length < RANDOM_CANDIDATES;
+  };
+  if (unseen > 0) tx.scanRecords(tx.random.nextUint32(), visit);
+  if (unseen > 0 && keys.length < RANDOM_CANDIDATES) tx.scanRecords(0, visit);
+  const drawn = keys.length > 0 ? keys[tx.random.nextBelow(keys.length)] : undefined;
+  if (drawn) reply.bulk(drawn);
+  else reply.nil();
 }
 
 function executeDbsize({ reply, tx }: DataContext): void {

@@ -44,6 +44,17 @@ function executeFreq({ argv, reply, tx }: DataContext): void {
   else reply.nil();
 }
 
+/** What Redis's DEBUG OBJECT tells, as far as it means something here. */
+function executeDebug({ argv, reply, tx }: DataContext): void {
+  if (!record.findArgument(tx, argv, 2)) {
+    reply.error(ERRORS.noSuchKey);
+    return;
+  }
+  const sizeBytes = record.payloadSize;
+  const encoding = describeEncoding(tx, argv, record);
+  reply.simple(`Value at:0x0 refcount:1 encoding:${encoding} serializedlength:${sizeBytes} lru:0 lru_seconds_idle:0`);
+}
+
 const COMMON = {
   scope: "data",
   arity: 3,
@@ -81,6 +92,15 @@ export const objectCommands: readonly DataCommand[] = [
     since: "4.0.0",
     summary: "Answers that access frequencies are not tracked.",
     execute: executeFreq,
+  },
+  {
+    ...COMMON,
+    name: "debug|object",
+    flags: ["readonly", "admin"],
+    group: "server",
+    since: "1.0.0",
+    summary: "Describes how a value is kept.",
+    execute: executeDebug,
   },
 ];
 

@@ -1,6 +1,6 @@
 /**
- * Commands about the node: INFO, CONFIG, TIME, SLOWLOG, DEBUG, SHUTDOWN. COMMAND is in command-table.ts, what clients
- * ask for out of habit in habits.ts.
+ * Commands about the node: INFO, CONFIG, TIME, SLOWLOG, SHUTDOWN. COMMAND is in command-table.ts, DEBUG in debug.ts, what
+ * clients ask for out of habit in habits.ts.
  * Source: redis.io/docs/latest/commands, group server.
  */
 
@@ -75,20 +75,6 @@ function slowLogGet(session: Session, argv: Argv, reply: ReplyWriter): void {
     reply.bulkText(entry.address);
     reply.bulkText(entry.clientName);
   }
-}
-
-function debugSleep(session: Session, argv: Argv, reply: ReplyWriter): ReturnType<Execute> {
-  const seconds = Number(argv.text(2));
-  if (!(seconds >= 0 && seconds < 1e6)) {
-    reply.error(ERRORS.timeoutNotFloat);
-    return;
-  }
-  return session.node.sleep(1000 * seconds).then(() => (later: ReplyWriter) => later.ok());
-}
-
-function debugSetActiveExpire(session: Session, argv: Argv, reply: ReplyWriter): void {
-  session.node.setActiveExpiry(argv.text(2) !== "0");
-  reply.ok();
 }
 
 const NO_REWRITE = "ERR The server is running without a config file: settings belong into the cluster's manifest";
@@ -182,23 +168,6 @@ const slowLogCommands: readonly SessionCommand<Session>[] = [
   }),
 ];
 
-const debugCommands: readonly SessionCommand<Session>[] = [
-  define({
-    name: "debug|sleep",
-    arity: 3,
-    flags: ["admin", "loading", "stale"],
-    summary: "Lets this connection (not the node) wait.",
-    execute: debugSleep,
-  }),
-  define({
-    name: "debug|set-active-expire",
-    arity: 3,
-    flags: ["admin", "loading", "stale"],
-    summary: "Switches the active collection of expired keys.",
-    execute: debugSetActiveExpire,
-  }),
-];
-
 export const serverCommands: readonly SessionCommand<Session>[] = [
   define({ name: "info", arity: -1, summary: "Describes the node; the keyspace is the table's.", execute: info }),
   define({
@@ -222,5 +191,4 @@ export const serverCommands: readonly SessionCommand<Session>[] = [
   }),
   ...configCommands,
   ...slowLogCommands,
-  ...debugCommands,
 ];

@@ -5,6 +5,7 @@ import { clusterCommands } from "./cluster.ts";
 import type { SessionCommand } from "./command.ts";
 import { commandTableCommands } from "./command-table.ts";
 import { connectionCommands } from "./connection.ts";
+import { debugCommands } from "./debug.ts";
 import { habitCommands } from "./habits.ts";
 import { memoryHelpCommand } from "./memory.ts";
 import { objectHelpCommand } from "./object.ts";
@@ -17,6 +18,7 @@ export const sessionCommands: readonly SessionCommand<Session>[] = [
   ...clientCommands,
   ...transactionCommands,
   ...serverCommands,
+  ...debugCommands,
   ...habitCommands,
   ...commandTableCommands,
   ...clusterCommands,

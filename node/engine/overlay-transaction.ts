@@ -296,12 +296,6 @@ export class OverlayTransaction implements Transaction {
     return (this.#isFlushed ? 0 : this.#activeSpace().keyCount) + this.#countDelta;
   }
 
-  randomRecord(key: View, value: View): boolean {
-    if (this.recordCount() === 0) return false;
-    const from = this.random.nextUint32();
-    return this.#firstFrom(from, key, value) || this.#firstFrom(0, key, value);
-  }
-
   flushAll(): void {
     const space = this.#activeSpace();
     if (this.#hasWrites || space.keyCount > 0 || space.sizeBytes > 0) {
@@ -312,19 +306,6 @@ export class OverlayTransaction implements Transaction {
     this.#discarded.length = 0;
     this.#countDelta = 0;
     this.#lastEnd = -1;
-  }
-
-  #firstFrom(hash: number, key: View, value: View): boolean {
-    let isFound = false;
-    this.scanRecords(hash, (foundKey, foundValue) => {
-      if (!isFound) {
-        Object.assign(key, foundKey);
-        Object.assign(value, foundValue);
-      }
-      isFound = true;
-      return false;
-    });
-    return isFound;
   }
 
   #commitWrites(space: SlotSpace, count: number): void {

@@ -80,8 +80,6 @@ export interface Transaction {
   scanRecords(fromHash: number, visit: (key: View, value: View) => boolean): number;
   /** Records of the slot, expired ones that are not collected yet included. */
   recordCount(): number;
-  /** A record picked at random by hash order (RANDOMKEY); false when the slot has none. */
-  randomRecord(key: View, value: View): boolean;
   /** FLUSHDB: the slot continues under a new, empty generation at commit. */
   flushAll(): void;
 }

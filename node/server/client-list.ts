@@ -24,8 +24,9 @@ export class ClientList {
     return this.#clients.size;
   }
 
+  /** Clients that wait: for data, or for the end of a pause. */
   get blockedCount(): number {
-    let count = 0;
+    let count = this.#pause.waitingCount;
     for (const client of this.#clients.values()) if (client.blocked !== undefined) count++;
     return count;
   }
@@ -41,6 +42,7 @@ export class ClientList {
 
   remove(client: Client): void {
     this.#clients.delete(client.session.id);
+    this.#pause.forget(client);
   }
 
   all(): Iterable<Client> {
@@ -96,7 +98,7 @@ export class ClientList {
       name: session.identity.name,
       age: Math.floor((nowMs - client.connectedMs) / 1000),
       idle: Math.floor((nowMs - client.lastActiveMs) / 1000),
-      flags: flagsOf(client),
+      flags: flagsOf(client, this.#pause.isWaiting(client)),
       db: 0,
       sub: 0,
       psub: 0,
@@ -126,9 +128,9 @@ export class ClientList {
   }
 }
 
-function flagsOf(client: Client): string {
+function flagsOf(client: Client, isPaused: boolean): string {
   let flags = "";
-  if (client.blocked !== undefined) flags += "b";
+  if (client.blocked !== undefined || isPaused) flags += "b";
   if (client.session.transaction.isOpen) flags += "x";
   if (client.session.isNoEvict) flags += "e";
   return flags === "" ? "N" : flags;

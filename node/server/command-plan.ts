@@ -26,6 +26,7 @@ export class CommandPlan {
   readonly isNoAuth: boolean;
   readonly isNoMulti: boolean;
   readonly isAdmin: boolean;
+  readonly isExec: boolean;
   /** Runs even in an open transaction instead of being queued. */
   readonly isTransactionControl: boolean;
   /** Position of the only key; 0 where there is none or more than one. */
@@ -45,6 +46,7 @@ export class CommandPlan {
     this.isNoAuth = has("noauth");
     this.isNoMulti = has("nomulti");
     this.isAdmin = has("admin");
+    this.isExec = command.name === "exec";
     this.isTransactionControl = TRANSACTION_CONTROL.has(command.name);
     const { keys } = command;
     this.onlyKey = keys.kind === "range" && keys.first === keys.last ? keys.first : 0;

@@ -224,7 +224,7 @@ export class Connection implements Client, TurnParticipant {
           if (nowMs - beforeMs >= statistics.slowMs) statistics.noteSlow(this, decoder.argv, nowMs - beforeMs);
         }
         beforeMs = nowMs;
-        if (this.session.replyMode !== "on" || isSkipped) this.#mute(mark, isSkipped);
+        if (this.session.replyMode !== "on") this.#mute(mark, isSkipped);
         else if (this.queue.isEmpty) count++;
         else {
           this.#addPiece(start, mark, count);
@@ -262,7 +262,7 @@ export class Connection implements Client, TurnParticipant {
 
   #stall(verdict: Exclude<Verdict, "done">, isSkipped: boolean): void {
     const hasPlace = verdict === "later" || verdict === "stall";
-    if (hasPlace && (this.session.replyMode !== "on" || isSkipped)) {
+    if (hasPlace && this.session.replyMode !== "on") {
       if (this.queue.last !== undefined) this.queue.last.isMuted = true;
       if (isSkipped) this.session.replyMode = "on";
     }
@@ -372,8 +372,9 @@ export class Connection implements Client, TurnParticipant {
     this.#joinTurn();
   }
 
+  /** Closes both ways once all is sent: a client that goes on sending must not keep the connection. */
   #finish(): void {
-    this.#socket.end();
+    this.#socket.destroySoon();
     if (this.#hasEnded) this.#release();
   }
 

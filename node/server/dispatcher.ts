@@ -84,8 +84,8 @@ export class Dispatcher {
       else reply.error(error);
       return "done";
     }
-    if (this.#pause.isActive && this.#pause.holds(plan.isWrite || plan.command.name === "exec")) {
-      this.#pause.wait(() => client.wake());
+    if (this.#pause.isActive && this.#pause.holds(plan.isWrite || (plan.isExec && session.transaction.hasWrites))) {
+      this.#pause.wait(client);
       return "retry";
     }
     return plan.data === undefined ? this.#runSession(client, plan, argv) : this.#runData(client, plan, argv);

@@ -1,18 +1,29 @@
 /**
  * CLIENT PAUSE: until a moment, commands of clients (all, or those that write) wait instead of running.
+ * Invariant: who waits is connected; a client waits for one command at most.
  */
 
 import type { Clock, Timer } from "../base/clock.ts";
+
+/** Who waits: a client, as far as the pause needs it. */
+interface Waiter {
+  wake(): void;
+}
 
 export class ClientPause {
   readonly #clock: Clock;
   #what: "none" | "write" | "all" = "none";
   #endMs = 0;
   #timer: Timer | undefined;
-  #waiting: (() => void)[] = [];
+  #waiting = new Set<Waiter>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** Clients whose command waits. */
+  get waitingCount(): number {
+    return this.#waiting.size;
   }
 
   get isActive(): boolean {
@@ -34,8 +45,8 @@ export class ClientPause {
     this.#timer = undefined;
     this.#what = "none";
     const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resume of waiting) resume();
+    this.#waiting = new Set();
+    for (const waiter of waiting) waiter.wake();
   }
 
   /** Whether a command has to wait. */
@@ -43,8 +54,17 @@ export class ClientPause {
     return this.#what === "all" || (this.#what === "write" && isWrite);
   }
 
-  /** Calls `resume` at the end of the pause. */
-  wait(resume: () => void): void {
-    this.#waiting.push(resume);
+  /** Wakes the client at the end of the pause. */
+  wait(waiter: Waiter): void {
+    this.#waiting.add(waiter);
+  }
+
+  isWaiting(waiter: Waiter): boolean {
+    return this.#waiting.has(waiter);
+  }
+
+  /** The client has left. */
+  forget(waiter: Waiter): void {
+    this.#waiting.delete(waiter);
   }
 }

@@ -60,6 +60,11 @@ export class Transaction implements SessionTransaction {
     return this.#commands.length;
   }
 
+  /** Whether a queued command writes. */
+  get hasWrites(): boolean {
+    return this.#commands.some(({ plan }) => plan.isWrite);
+  }
+
   get isWatching(): boolean {
     return !this.#watches.isEmpty;
   }

@@ -19,6 +19,8 @@ interface Version {
   /** When the record expires, 0 never; what is expired already when it is first asked for counts as absent. */
   readonly expireAtMs: number;
   hasExpired: boolean;
+  /** There was no record, or an expired one. */
+  readonly wasAbsent: boolean;
   askedMs: number;
 }
 
@@ -33,14 +35,24 @@ export class KeyWatchers {
     return this.#versions.size > 0 || this.#hooks.size > 0;
   }
 
-  /** The key's version. `expireAtMs` reads when its record expires; called when that is not known yet. */
-  versionOf(key: Buffer, nowMs: number, expireAtMs: () => number): number {
+  /**
+   * The key's version. `expireAtMs` reads when its record expires (0 never, undefined where there is none); called
+   * when that is not known yet.
+   */
+  versionOf(key: Buffer, nowMs: number, expireAtMs: () => number | undefined): number {
     const name = key.toString("latin1");
     let known = this.#versions.get(name);
     if (known === undefined) {
       if (this.#versions.size >= MAX_VERSIONS) this.#versions.clear();
       const at = expireAtMs();
-      known = { version: ++this.#counter, expireAtMs: at, hasExpired: at !== 0 && at <= nowMs, askedMs: nowMs };
+      const hasExpired = at !== undefined && at !== 0 && at <= nowMs;
+      known = {
+        version: ++this.#counter,
+        expireAtMs: at ?? 0,
+        hasExpired,
+        wasAbsent: at === undefined || hasExpired,
+        askedMs: nowMs,
+      };
       this.#versions.set(name, known);
     } else if (known.expireAtMs !== 0 && known.expireAtMs <= nowMs && !known.hasExpired) {
       known.hasExpired = true;
@@ -79,6 +91,16 @@ export class KeyWatchers {
   /** All keys may have changed. */
   touchAll(): void {
     this.#versions.clear();
+    this.#touchHooks();
+  }
+
+  /** All records are removed: what was absent has not changed. */
+  flush(): void {
+    for (const [name, { wasAbsent }] of this.#versions) if (!wasAbsent) this.#versions.delete(name);
+    this.#touchHooks();
+  }
+
+  #touchHooks(): void {
     for (const hooks of this.#hooks.values()) this.#due.push(...hooks);
     this.#hooks.clear();
   }

@@ -32,7 +32,7 @@ export interface SlotData {
   begin(stamp: TransactionStamp): void;
   /** Whether the transaction would change anything. */
   hasChanges(): boolean;
-  /** Visits the keys of records that the open transaction writes or deletes. Returns false where that is all of them. */
+  /** Visits the keys of records that the open transaction writes or deletes. Returns false where it removes all others too (FLUSHDB). */
   visitTouched(visit: (buf: Buffer, start: number, end: number) => void): boolean;
   /** Keeps the changes; the data is at `state` from now on. Also without changes. */
   commit(state: SlotState): void;

@@ -313,7 +313,7 @@ export class SlotShard implements SlotExecutor {
   #touchWatched(watchers: KeyWatchers): void {
     watchers.sweep(this.#node.stamp.nowMs);
     const areListed = this.data.visitTouched((buf, start, end) => watchers.touch(buf.toString("latin1", start, end)));
-    if (!areListed) watchers.touchAll();
+    if (!areListed) watchers.flush();
   }
 
   #abort(thrown: unknown, reply: ReplyWriter, mark: number): Outcome {
@@ -348,7 +348,7 @@ export class SlotShard implements SlotExecutor {
     return "refused";
   }
 
-  #expireAtMs(key: Buffer): number {
+  #expireAtMs(key: Buffer): number | undefined {
     const { stamp, deps } = this.#node;
     stamp.nowMs = this.#nowMs();
     stamp.seed = 0;
@@ -357,7 +357,7 @@ export class SlotShard implements SlotExecutor {
     this.data.begin(stamp);
     const value = new View();
     const isFound = this.data.tx.readRecord(key, 0, key.length, value);
-    const expireAtMs = isFound ? recordExpireAtMs(value.buf, value.start) : 0;
+    const expireAtMs = isFound ? recordExpireAtMs(value.buf, value.start) : undefined;
     this.data.rollback();
     return expireAtMs;
   }

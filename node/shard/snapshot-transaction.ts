@@ -83,10 +83,6 @@ export class SnapshotTransaction implements Transaction {
     return refuse();
   }
 
-  randomRecord(): boolean {
-    return refuse();
-  }
-
   flushAll(): void {
     refuse();
   }

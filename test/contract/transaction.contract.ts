@@ -195,13 +195,6 @@ export function compareWithModel(tx: Transaction, model: SlotModel): void {
     tx.readPage(model.tree, number, view);
     expect(view.buf.subarray(view.start, view.end).equals(bytes)).toBe(true);
   }
-  const found = { key: new View(), value: new View() };
-  const isFound = tx.randomRecord(found.key, found.value);
-  expect(isFound).toBe(model.records.size > 0);
-  if (isFound) {
-    const name = found.key.buf.toString("utf8", found.key.start, found.key.end);
-    expect(found.value.buf.toString("latin1", found.value.start + 1, found.value.end)).toBe(model.records.get(name));
-  }
 }
 
 export function describeTransaction(name: string, create: () => Promise<TransactionHarness>): void {

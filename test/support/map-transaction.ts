@@ -250,18 +250,6 @@ export class MapTransaction implements Transaction {
     return this.#recordNames().length;
   }
 
-  randomRecord(key: View, value: View): boolean {
-    this.#touch("random");
-    const all = this.#recordsByHash();
-    if (all.length === 0) return false;
-    const from = this.random.nextUint32();
-    const picked = all.find((record) => record.hash >= from) ?? all[0];
-    assert(picked !== undefined, "a record is picked of a slot that has some");
-    Object.assign(key, this.#keyView(picked.name));
-    Object.assign(value, this.#valueView(picked.name));
-    return true;
-  }
-
   flushAll(): void {
     this.#isFlushed = true;
     this.#records.clear();

@@ -22,7 +22,9 @@ function names(count: number, width: number): string[] {
 test.each([
   [1, 64, "listpack", "listpack"],
   [128, 64, "listpack", "listpack"],
-  [129, 4, "hashtable", "skiplist"],
+  [129, 4, "listpack", "skiplist"],
+  [512, 4, "listpack", "skiplist"],
+  [513, 4, "hashtable", "skiplist"],
   [1, 65, "hashtable", "skiplist"],
 ])("%s elements of %s bytes", (count, width, ofHash, ofZset) => {
   for (const name of names(count, width)) run.call("HSET", "k", name, "v");

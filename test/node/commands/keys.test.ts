@@ -36,6 +36,24 @@ test("RANDOMKEY gives live keys only, and each of them in time", () => {
   expect(run.call("RANDOMKEY")).toBeNull();
 });
 
+test("RANDOMKEY is fair to the keys of a small slot, however their hashes lie", () => {
+  const drawCount = 3000;
+  const counts = new Map<unknown, number>();
+  for (let i = 0; i < drawCount; i++) {
+    const key = run.call("RANDOMKEY");
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  expect(counts.size).toBe(3);
+  // 1,000 each are expected; a deviation of 150 is more than five standard deviations.
+  for (const count of counts.values()) expect(Math.abs(count - drawCount / 3)).toBeLessThan(150);
+});
+
+test("RANDOMKEY reaches every key of a larger slot", () => {
+  for (let i = 0; i < 200; i++) run.call("SET", `k${i}`, "v");
+  const seen = new Set(Array.from({ length: 4000 }, () => run.call("RANDOMKEY")));
+  expect(seen.size).toBe(203);
+});
+
 test("flushing leaves nothing", () => {
   run.call("SET", "long", "x".repeat(20_000));
   expect(run.call("FLUSHDB", "nope")).toEqual({ error: "ERR syntax error" });

@@ -39,3 +39,9 @@ test("the other subcommands, on a key and on none", () => {
   const [lines] = decodeReplies(Buffer.from(reply.buf.subarray(0, reply.length)));
   expect(lines).toContain("ENCODING <key>");
 });
+
+test("DEBUG OBJECT describes a key, and says where there is none", () => {
+  run.call("SET", "k", "12345");
+  expect(run.call("debug|object", "OBJECT", "k")).toMatch(/ encoding:int serializedlength:\d+ /);
+  expect(run.call("debug|object", "OBJECT", "none")).toMatchObject({ error: "ERR no such key" });
+});

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { Redis } from "ioredis";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Logger, silentLogger } from "../../../node/base/log.ts";
@@ -19,6 +20,25 @@ it("answers garbage with a protocol error behind the replies before it, and clos
   await client.expect("+OK\r\n-ERR Protocol error: expected '$', got ':'\r\n");
   await client.closed();
   expect(client.received).toBe("");
+});
+
+it("closes on garbage although the client goes on sending and never closes", async () => {
+  const own = await start();
+  const socket = connect({ host: "127.0.0.1", port: own.port, allowHalfOpen: true });
+  const isClosed = new Promise((resolve) => socket.once("close", resolve));
+  socket.on("error", () => {});
+  let received = "";
+  socket.on("data", (chunk) => {
+    received += chunk;
+  });
+  const garbage = "A".repeat(64 * 1024);
+  const send = () => {
+    if (!socket.destroyed) socket.write(garbage, () => setImmediate(send));
+  };
+  send();
+  await isClosed;
+  expect(received).toBe("-ERR Protocol error: too big inline request\r\n");
+  await (await own.raw()).send(command("PING")).expect("+PONG\r\n");
 });
 
 it("refuses long input of a stranger", async () => {
@@ -116,6 +136,50 @@ describe("CLIENT", () => {
     await client.send(command("GET", "a") + command("SET", "a", 1)).expect("$-1\r\n");
     await other.send(command("GET", "a") + command("CLIENT", "UNPAUSE")).expect("$-1\r\n+OK\r\n");
     await client.expect("+OK\r\n");
+  });
+
+  it("PAUSE WRITE holds an EXEC that writes, not one that reads, and what is held counts as blocked", async () => {
+    const own = await start({ tables: [{ name: "default", slots: 1 }] });
+    const [admin, reader, writer, leaver] = [await own.raw(), await own.raw(), await own.raw(), await own.raw()];
+    const countBlocked = async () => {
+      admin.send(command("INFO", "clients"));
+      await admin.until(
+        () => admin.received.includes("tracking_clients"),
+        3000,
+        () => admin.received,
+      );
+      const count = Number(/blocked_clients:(\d+)/.exec(admin.received)?.[1]);
+      admin.received = "";
+      return count;
+    };
+    await admin.send(command("CLIENT", "PAUSE", 100_000, "WRITE")).expect("+OK\r\n");
+    reader.send(command("MULTI") + command("GET", "a") + command("EXEC"));
+    await reader.expect("+OK\r\n+QUEUED\r\n*1\r\n$-1\r\n");
+    await writer.send(command("MULTI") + command("SET", "a", 1)).expect("+OK\r\n+QUEUED\r\n");
+    writer.send(command("EXEC"));
+    leaver.send(command("SET", "b", 1));
+    while ((await countBlocked()) !== 2);
+    await admin.send(command("CLIENT", "LIST", "ID", 3)).expect("$");
+    await admin.until(
+      () => admin.received.endsWith("\n\r\n"),
+      3000,
+      () => admin.received,
+    );
+    expect(admin.received).toContain("flags=bx");
+    admin.received = "";
+    leaver.socket.resetAndDestroy();
+    while ((await countBlocked()) !== 1);
+    await admin.send(command("CLIENT", "UNPAUSE")).expect("+OK\r\n");
+    await writer.expect("*1\r\n+OK\r\n");
+    expect(await countBlocked()).toBe(0);
+  });
+
+  it("REPLY ON right behind REPLY SKIP is answered", async () => {
+    const client = await (await start()).raw();
+    client.send(command("CLIENT", "REPLY", "SKIP") + command("CLIENT", "REPLY", "ON") + command("PING"));
+    await client.expect("+OK\r\n+PONG\r\n");
+    client.send(command("CLIENT", "REPLY", "SKIP") + command("PING") + command("ECHO", "a"));
+    await client.expect("$1\r\na\r\n");
   });
 });
 

@@ -40,6 +40,22 @@ test("a key that is expired when first asked for counts as absent, one that expi
   expect(watchers.versionOf(other, 3000, never)).toBe(after);
 });
 
+test("a flush changes what is there, not what was absent or expired", () => {
+  const watchers = new KeyWatchers();
+  const ask = (name: string, expireAtMs: number | undefined) =>
+    watchers.versionOf(Buffer.from(name), 1000, () => expireAtMs);
+  const cases = [
+    ["live", 0, true],
+    ["later", 2000, true],
+    ["expired", 500, false],
+    ["absent", undefined, false],
+  ] as const;
+  const before = cases.map(([name, at]) => ask(name, at));
+  watchers.flush();
+  const after = cases.map(([name]) => ask(name, undefined));
+  expect(after.map((version, i) => version !== before[i])).toEqual(cases.map(([, , isChanged]) => isChanged));
+});
+
 test("more versions than the bound are forgotten all at once", () => {
   const watchers = new KeyWatchers();
   const first = watchers.versionOf(KEY, 0, never);

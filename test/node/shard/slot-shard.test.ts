@@ -150,6 +150,10 @@ test("WATCH sees changes, expiry, FLUSHDB and undone turns, and nothing else", a
     node.machine.files.failWriteWith = undefined;
   };
   expect(changes(fails)).toBe(true);
+  await node.shard(0).undone();
+  expect(changes(() => node.run(0, "FLUSHDB"))).toBe(true);
+  node.run(0, "SET", "other", "1");
+  expect(changes(() => node.run(0, "FLUSHDB"))).toBe(false);
 });
 
 test("hooks are called once, after the commit, and can be forgotten", async () => {
