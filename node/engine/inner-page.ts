@@ -36,6 +36,35 @@ export function childCount(page: View, index: number): number {
   return readU48(page.buf, innerSlotAt(page, index) + 4);
 }
 
+/** Counts of the children before `index`, together: one pass over the slots, since ranks are asked for often. */
+export function countBefore(page: View, index: number): number {
+  const { buf, end } = page;
+  const width = buf[page.start] === (KEYED | INNER_FLAG) ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES;
+  let low = 0;
+  let high = 0;
+  const last = end - width * index;
+  for (let at = end - width; at >= last; at -= width) {
+    low += ((buf[at + 7] as number) << 16) | ((buf[at + 8] as number) << 8) | (buf[at + 9] as number);
+    high += ((buf[at + 4] as number) << 16) | ((buf[at + 5] as number) << 8) | (buf[at + 6] as number);
+  }
+  return high * 0x1000000 + low;
+}
+
+/** The child that holds the element at `position` below the page. */
+export function childAtPosition(page: View, position: number): number {
+  const { buf, end } = page;
+  const width = buf[page.start] === (KEYED | INNER_FLAG) ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES;
+  let rest = position;
+  let index = 0;
+  for (let at = end - width; ; at -= width) {
+    const low = ((buf[at + 7] as number) << 16) | ((buf[at + 8] as number) << 8) | (buf[at + 9] as number);
+    const high = ((buf[at + 4] as number) << 16) | ((buf[at + 5] as number) << 8) | (buf[at + 6] as number);
+    rest -= high === 0 ? low : high * 0x1000000 + low;
+    if (rest < 0) return index;
+    index++;
+  }
+}
+
 /** Content bytes of the leaves below child `index`. */
 export function childSize(page: View, index: number): number {
   return readU48(page.buf, innerSlotAt(page, index) + 10);

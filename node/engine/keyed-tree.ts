@@ -13,7 +13,7 @@
  */
 
 import { ElementTree } from "./element-tree.ts";
-import { childCount, childPage, findChild } from "./inner-page.ts";
+import { childPage, countBefore, findChild } from "./inner-page.ts";
 import { compareKeyAt, elementAt, findElement, viewValue } from "./leaf-page.ts";
 import { KEYED, slotCount } from "./page.ts";
 import type { PageNumber, View } from "./transaction.ts";
@@ -63,7 +63,7 @@ export class KeyedTree extends ElementTree {
     for (let level = this.height; level > 0; level--) {
       const page = this.read(number, level);
       const index = findChild(page, buf, start, end);
-      for (let i = 0; i < index; i++) below += childCount(page, i);
+      below += countBefore(page, index);
       number = childPage(page, index);
     }
     return below + findElement(this.read(number, 0), buf, start, end);

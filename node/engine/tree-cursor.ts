@@ -5,7 +5,7 @@
 
 import { present } from "../base/assert.ts";
 import type { ElementTree } from "./element-tree.ts";
-import { childCount, childPage, findChild } from "./inner-page.ts";
+import { childAtPosition, childPage, countBefore, findChild } from "./inner-page.ts";
 import { elementAt, findElement, viewKey, viewValue } from "./leaf-page.ts";
 import { KEYED, slotCount } from "./page.ts";
 import { type PageNumber, View } from "./transaction.ts";
@@ -46,13 +46,8 @@ export class TreeCursor {
     let rest = rank;
     for (let level = tree.height; level > 0; level--) {
       const page = this.#read(number, level);
-      let index = 0;
-      for (;;) {
-        const count = childCount(page, index);
-        if (rest < count) break;
-        rest -= count;
-        index++;
-      }
+      const index = childAtPosition(page, rest);
+      rest -= countBefore(page, index);
       this.#indexes[level] = index;
       number = childPage(page, index);
     }
