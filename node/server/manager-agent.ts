@@ -102,6 +102,8 @@ export class ManagerAgent implements Service, TopologySource {
   readonly #admitted = Promise.withResolvers<void>();
   #grantedUntilMs = Number.NEGATIVE_INFINITY;
   #heartbeatMs = DEFAULT_HEARTBEAT_MS;
+  #poll = new AbortController();
+  #wasBehind = false;
   #wantsFull = true;
   #registering: Promise<void> | undefined;
   #unwritten: Topology | undefined;
@@ -209,7 +211,15 @@ export class ManagerAgent implements Service, TopologySource {
     this.#link.learn(reply.managers, reply.leaderUrl);
     if (reply.state === "retired") this.#fail("NodeRetired", this.#retiredText());
     if (reply.mustRegister) this.#registering = undefined;
+    this.#watchPoll(reply.epoch);
     await delay(clock, this.#heartbeatMs, this.#stopping.signal).catch(() => undefined);
+  }
+
+  /** Two heartbeats in a row that tell of a newer topology: whoever holds the poll hangs, or leads no more. */
+  #watchPoll(epoch: number): void {
+    const isBehind = epoch > (this.#topology?.epoch ?? 0);
+    if (isBehind && this.#wasBehind) this.#poll.abort();
+    this.#wasBehind = isBehind;
   }
 
   #changedPositions(isFull: boolean): ReplicaPosition[] {
@@ -227,10 +237,19 @@ export class ManagerAgent implements Service, TopologySource {
     await this.#registered();
     if (this.#isEnded) return;
     const from = this.#topology?.epoch ?? 0;
-    const reply = await this.#ask("GET", `/v1/topology?from=${from}&waitMs=${MAX_POLL_MS}`, {
-      schema: topologyReplySchema,
-      timeoutMs: MAX_POLL_MS + CALL_TIMEOUT_MS,
-    });
+    const poll = new AbortController();
+    this.#poll = poll;
+    let reply: TopologyReply;
+    try {
+      reply = await this.#ask("GET", `/v1/topology?from=${from}&waitMs=${MAX_POLL_MS}`, {
+        schema: topologyReplySchema,
+        timeoutMs: MAX_POLL_MS + CALL_TIMEOUT_MS,
+        signal: AbortSignal.any([this.#stopping.signal, poll.signal]),
+      });
+    } catch (error) {
+      if (poll.signal.aborted) return;
+      throw error;
+    }
     try {
       this.#take(reply);
     } catch (error) {
@@ -334,6 +353,7 @@ export class ManagerAgent implements Service, TopologySource {
       readonly schema: Parameters<typeof decodeJson<T>>[0];
       readonly body?: object;
       readonly timeoutMs?: number;
+      readonly signal?: AbortSignal;
     },
   ): Promise<T> {
     const answer = await this.#link.call({
@@ -342,7 +362,7 @@ export class ManagerAgent implements Service, TopologySource {
       ...(call.body === undefined ? {} : { body: call.body }),
       cluster: this.#clusterId,
       timeoutMs: call.timeoutMs ?? CALL_TIMEOUT_MS,
-      signal: this.#stopping.signal,
+      signal: call.signal ?? this.#stopping.signal,
     });
     if (answer.status === 200) {
       const decoded = decodeJson(call.schema, answer.text);

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -33,7 +33,57 @@ async function startImpostor(status: number, body: object): Promise<{ url: strin
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server, calls };
 }
 
+/** Stands between nodes and a manager on `targetPort`; on demand it swallows the answer to one long poll. */
+async function startProxy(targetPort: number): Promise<{ url: string; swallowPoll: () => void }> {
+  let isSwallowing = false;
+  const server = createServer((incoming, outgoing) => {
+    const { method, url: path, headers } = incoming;
+    const passed = request({ host: "127.0.0.1", port: targetPort, method, path, headers }, (reply) => {
+      if (isSwallowing && path?.includes("waitMs") === true) {
+        isSwallowing = false;
+        reply.resume();
+        return;
+      }
+      outgoing.writeHead(reply.statusCode ?? 500, reply.headers);
+      reply.pipe(outgoing);
+    });
+    passed.on("error", () => outgoing.destroy());
+    incoming.pipe(passed);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  play.defer(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const swallowPoll = () => {
+    isSwallowing = true;
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, swallowPoll };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 describe("the manager's agent", () => {
+  test("a poll that hangs does not keep it from a topology that heartbeats tell of", async () => {
+    const port = await freePort();
+    const proxy = await startProxy(port);
+    const { manager } = await play.manager(await play.embedded(), { port, announceUrl: proxy.url });
+    await waitForLeader([manager]);
+    const client = play.client([manager]);
+    await client.putCluster(putClusterRequest(1));
+    const node = await play.node([proxy.url]);
+    await waitFor(() => node.agent.isConfirmed);
+    proxy.swallowPoll();
+    await client.putTable("t", putTableRequest({ slots: 4 }));
+    await waitFor(() => node.agent.current()?.tables.size === 1, { timeoutMs: 5000, what: "the new table" });
+  });
+
   test("finds a manager among addresses that are dead or not what they say", async () => {
     const { manager } = await startCluster();
     const impostor = await startImpostor(200, {
