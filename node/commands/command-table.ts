@@ -5,6 +5,7 @@
  */
 
 import { Argv } from "../base/argv.ts";
+import { type ByteRange, matchesGlob } from "../datatypes/glob.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import type { ReplyWriter } from "../resp/reply.ts";
 import type { Command, KeySpec, SessionCommand } from "./command.ts";
@@ -129,9 +130,14 @@ function replyAll(session: Session, reply: ReplyWriter, names: readonly string[]
   for (const name of names) replyInfo(session, reply, name);
 }
 
+function rangeOf(text: string): ByteRange {
+  const buf = Buffer.from(text);
+  return { buf, start: 0, end: buf.length };
+}
+
 /** COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN glob]. */
 function list(session: Session, argv: Argv, reply: ReplyWriter): void {
-  let names = topNames(session);
+  let names = [...new Set([...topNames(session), ...session.commands.list().map(({ name }) => name)])].sort();
   if (argv.count !== 2) {
     const by = argv.count === 5 && argv.text(2).toLowerCase() === "filterby" ? argv.text(3).toLowerCase() : "";
     const value = argv.count === 5 ? argv.text(4).toLowerCase() : "";
@@ -142,10 +148,8 @@ function list(session: Session, argv: Argv, reply: ReplyWriter): void {
         return command !== undefined && categoriesOf(command).includes(`@${value}`);
       });
     } else if (by === "pattern") {
-      const [head = "", ...rest] = value.split("*");
-      names = names.filter((name) =>
-        rest.length === 0 ? name === head : name.startsWith(head) && name.endsWith(rest.at(-1) ?? ""),
-      );
+      const pattern = rangeOf(value);
+      names = names.filter((name) => matchesGlob(pattern, rangeOf(name)));
     } else {
       reply.error(ERRORS.syntax);
       return;

@@ -80,7 +80,12 @@ it("INFO has Redis's sections, with the keys of the whole table", async () => {
 
 it("COMMAND describes the table of commands", async () => {
   const count = await call("COMMAND", "COUNT");
-  expect(await call("COMMAND", "LIST")).toHaveLength(Number(count));
+  const names = (await call("COMMAND", "LIST")) as string[];
+  expect(names.filter((name) => !name.includes("|"))).toHaveLength(Number(count));
+  expect(names).toEqual(expect.arrayContaining(["get", "config", "config|get", "client|list"]));
+  const pattern = (text: string) => call("COMMAND", "LIST", "FILTERBY", "PATTERN", text);
+  expect(await pattern("GET")).toEqual(["get"]);
+  expect(await pattern("config|?et")).toEqual(["config|get", "config|set"]);
   const [get] = (await call("COMMAND", "INFO", "get", "nope")) as unknown[][];
   expect(get?.slice(0, 6)).toEqual(["get", 2, expect.arrayContaining(["readonly", "fast"]), 1, 1, 1]);
   expect(await call("COMMAND", "GETKEYS", "MSET", "a", 1, "b", 2)).toEqual(["a", "b"]);
