@@ -232,7 +232,16 @@ export class DataPlane implements Service {
     const { clock, seeds, resolve, files, logger, fatal, store } = this.#deps;
     const { paths, hashKeyOf, level } = this.#options;
     const room = this.#room;
-    const node = new ShardNode({ log, clock, seeds, resolve, level, fatal, refuseForRoom: () => room.refuse() });
+    const node = new ShardNode({
+      log,
+      clock,
+      seeds,
+      resolve,
+      level,
+      fatal,
+      refuseForRoom: () => room.refuse(),
+      onCommandFailed: (error) => logger.error({ error }, "a command failed: its client was told"),
+    });
     const shards = new Shards(node);
     const { engine } = this;
     const copies: SlotCopies = new EngineSlotCopies({ engine, store, node, shards });

@@ -3,7 +3,8 @@
  * Invariants
  * 1. Replies leave in the order of their commands, and none before its turn is in the log.
  * 2. While a command waits (stalled), nothing behind it runs; what the client sends meanwhile is read up to a limit.
- * 3. A client that does not read its replies is not read either; beyond the output limits it is closed.
+ * 3. A client that does not read its replies is not read either; beyond the output limits it is closed. Nor does it
+ *    run on while more than a little waits behind a reply that is not known yet.
  */
 
 import type { Socket } from "node:net";
@@ -66,6 +67,7 @@ export class Connection implements Client, TurnParticipant {
   /** Start, end and count of replies of each piece of the turn's buffer; a count of 0: never to become an error. */
   #pieces: number[] = [];
   #held: HeldReply[] = [];
+  #heldBytes = 0;
   #isInTurn = false;
   /** Whether the decoder's command is to be dispatched again. */
   #isDeferred = false;
@@ -172,6 +174,7 @@ export class Connection implements Client, TurnParticipant {
     if (this.#held.length > 0) {
       const held = this.#held;
       this.#held = [];
+      this.#heldBytes = 0;
       for (const { place, bytes } of held) place.answer(error === undefined ? bytes : errorReply(error));
     }
     this.#checkOutput(this.lastActiveMs);
@@ -231,6 +234,7 @@ export class Connection implements Client, TurnParticipant {
           this.#hold(mark);
           start = reply.length;
           count = 0;
+          if (this.#heldBytes + this.queue.heldBytes > HIGH_WATER_BYTES) this.#state = "untilEmpty";
         }
         if (this.session.isClosing) this.#state = "closing";
         else if (reply.length - start > TURN_OUTPUT_BYTES || turn.isFull) this.#state = "untilTurnEnd";
@@ -280,6 +284,7 @@ export class Connection implements Client, TurnParticipant {
   #hold(mark: number): void {
     const { reply } = this.#deps.turn;
     this.#held.push({ place: this.queue.add(), bytes: Buffer.from(reply.buf.subarray(mark, reply.length)) });
+    this.#heldBytes += reply.length - mark;
     reply.rewind(mark);
   }
 

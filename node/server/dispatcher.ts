@@ -122,7 +122,7 @@ export class Dispatcher {
       return "retry";
     }
     const { refusal } = executor;
-    if (refusal?.reason === "limit") return this.#refuse(client, refusal.error.replace(/^-/, ""));
+    if (refusal?.reason === "limit") return this.#refuse(client, refusal.error);
     return this.#waitForRoute(client, table, slot);
   }
 

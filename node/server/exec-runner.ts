@@ -84,6 +84,11 @@ export class ExecRunner implements TransactionRunner {
       slot = own;
     }
     const keys = Array.from({ length: argv.count - 1 }, (_, i) => Buffer.from(argv.view(i + 1)));
+    if (!watches.takeRoom(keys)) {
+      watches.isBroken = true;
+      reply.error("ERR too many keys are watched: UNWATCH first");
+      return;
+    }
     const executor = this.#deps.executors.find(table.id, slot);
     if (executor?.isServing && watches.remoteId === undefined) {
       if (watches.local !== undefined && watches.local.executor !== executor) watches.isBroken = true;

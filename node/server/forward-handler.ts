@@ -212,7 +212,7 @@ export class PeerRequests implements ForwardHandler {
 
   #refuse(executor: SlotExecutor, responder: ForwardResponder): void {
     const { refusal } = executor;
-    if (refusal?.reason === "limit") respond(responder, refusal.error.replace(/^-/, ""));
+    if (refusal?.reason === "limit") respond(responder, refusal.error);
     else responder.refuse(this.#deps.routes.epoch);
   }
 }

@@ -6,28 +6,34 @@
 import type { Forwarder } from "../router/forwarding.ts";
 import type { SlotExecutor } from "../shard/executor.ts";
 
-interface WatchedKey {
-  readonly key: Buffer;
-  readonly version: number;
-}
+/** What the keys of one connection's watches may take: a client that watches more is refused. */
+export const MAX_WATCHED_BYTES = 1024 * 1024;
+/** Counted for each key beside its bytes. */
+const KEY_BYTES = 64;
 
 /** Versions of keys of one slot that is led here. */
 export class LocalWatch {
   readonly executor: SlotExecutor;
-  readonly #keys: WatchedKey[] = [];
+  /** The version of each key, by its bytes as latin1. */
+  readonly #versions = new Map<string, number>();
 
   constructor(executor: SlotExecutor) {
     this.executor = executor;
   }
 
+  /** A key that is watched already keeps its first version. */
   add(key: Buffer): void {
-    this.#keys.push({ key, version: this.executor.watchVersion(key) });
+    const name = key.toString("latin1");
+    if (!this.#versions.has(name)) this.#versions.set(name, this.executor.watchVersion(key));
   }
 
   /** Whether the replica still serves and no key was changed since it was added. */
   isIntact(): boolean {
     if (!this.executor.isServing) return false;
-    return this.#keys.every(({ key, version }) => this.executor.watchVersion(key) === version);
+    for (const [name, version] of this.#versions) {
+      if (this.executor.watchVersion(Buffer.from(name, "latin1")) !== version) return false;
+    }
+    return true;
   }
 }
 
@@ -41,9 +47,16 @@ export class WatchSet {
   remoteKeys: readonly Buffer[] = [];
   /** A watch was lost or could not be made: EXEC answers nil. */
   isBroken = false;
+  #sizeBytes = 0;
 
   get isEmpty(): boolean {
     return this.slot < 0;
+  }
+
+  /** Counts keys that are to be watched; false where they are too many. */
+  takeRoom(keys: readonly Buffer[]): boolean {
+    for (const key of keys) this.#sizeBytes += key.length + KEY_BYTES;
+    return this.#sizeBytes <= MAX_WATCHED_BYTES;
   }
 
   /** Forgets all. */
@@ -54,5 +67,6 @@ export class WatchSet {
     this.remoteId = undefined;
     this.remoteKeys = [];
     this.isBroken = false;
+    this.#sizeBytes = 0;
   }
 }

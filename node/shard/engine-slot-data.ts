@@ -58,9 +58,8 @@ export class EngineSlotData implements SlotData {
 
   rollbackMiss(): void {
     this.tx.rollback();
-    this.#loading = this.tx.loadMissed();
-    // Whoever asks `loaded` hears of a failure; nobody may ask.
-    this.#loading.catch(() => undefined);
+    // A read that failed is made again with the command, in the end on this thread: its failure is the command's.
+    this.#loading = this.tx.loadMissed().catch(() => undefined);
   }
 
   loaded(): Promise<void> {

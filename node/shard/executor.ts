@@ -22,7 +22,7 @@ export type Refusal =
   | { readonly reason: "notLeader" }
   | { readonly reason: "fenced" }
   | { readonly reason: "recovering" }
-  /** The reply text for the client, as `-OOM …` or `-ERR …`. */
+  /** A limit, or a fault of the command itself: the text of the error reply, `OOM …` or `ERR …`. */
   | { readonly reason: "limit"; readonly error: string };
 
 /** One slot's replica, as those who run commands see it. */

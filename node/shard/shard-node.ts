@@ -39,6 +39,8 @@ export interface ShardNodeDeps {
   readonly refuseForRoom: () => string | undefined;
   /** The feature level that new entries are made at. */
   readonly level: () => number;
+  /** A command threw what it must not; its client is told, nothing was changed. */
+  readonly onCommandFailed: (error: unknown) => void;
   /** Ends the process: the database or the log cannot be read any more. */
   readonly fatal: (error: unknown) => void;
 }

@@ -10,6 +10,7 @@
 
 import type { Argv } from "../base/argv.ts";
 import { assert } from "../base/assert.ts";
+import { messageOf } from "../base/errors.ts";
 import type { SlotLog } from "../binlog/log-index.ts";
 import type { EntryBytes } from "../binlog/reader.ts";
 import { MAX_BODY_BYTES } from "../binlog/segment.ts";
@@ -319,8 +320,11 @@ export class SlotShard implements SlotExecutor {
   #abort(thrown: unknown, reply: ReplyWriter, mark: number): Outcome {
     reply.rewind(mark);
     if (thrown !== MISS) {
+      // A fault of a command ends the command, whoever waits for it, and not the node: all it did was an overlay.
       this.data.rollback();
-      throw thrown;
+      this.#node.deps.onCommandFailed(thrown);
+      this.refusal = { reason: "limit", error: `ERR internal error: ${messageOf(thrown)}` };
+      return "refused";
     }
     this.data.rollbackMiss();
     this.#missCount++;

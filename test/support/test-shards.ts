@@ -24,6 +24,8 @@ export class TestShards {
   readonly data: readonly MapSlotData[];
   readonly replicas: readonly SlotReplica[];
   roomError: string | undefined;
+  /** What commands threw. */
+  readonly failures: unknown[] = [];
   readonly #reply = new ReplyWriter();
 
   /** Starts over `machine`, whose `stored` must say what `data` has flushed. */
@@ -43,6 +45,7 @@ export class TestShards {
       resolve: (argv) => registry.resolve(argv),
       refuseForRoom: () => this.roomError,
       level: () => 1,
+      onCommandFailed: (error) => this.failures.push(error),
       fatal: (error) => {
         throw error;
       },

@@ -149,6 +149,25 @@ describe("commands over many slots", () => {
 });
 
 describe("forwarding", () => {
+  it("what waits behind a forwarded reply stays small, however much the client asks for", async () => {
+    const own = await start({ nodeCount: 2, tables: [{ name: "default", slots: 2 }] });
+    const peer = Promise.withResolvers<void>();
+    own.forwarder.onForward = () => peer.promise;
+    const client = await own.raw();
+    // "b" lies in slot 0, which this node leads, "a" in slot 1.
+    const value = "v".repeat(100_000);
+    await client.send(command("SET", "b", value)).expect("+OK\r\n");
+    client.send(command("GET", "a") + command("GET", "b").repeat(200));
+    const [connection] = [...(own.nodes[0]?.server.clients.all() ?? [])];
+    const held = () => connection?.bufferUse.outputBytes ?? 0;
+    const other = await own.raw();
+    while (held() === 0) await other.send(command("PING")).expect("+PONG\r\n");
+    for (let n = 0; n < 20; n++) await other.send(command("PING")).expect("+PONG\r\n");
+    expect(held()).toBeLessThan(2 * 1024 * 1024);
+    peer.resolve();
+    await client.expect(`$-1\r\n${`$100000\r\n${value}\r\n`.repeat(200)}`);
+  });
+
   it("says so when the outcome is unknown, and tries again what was refused", async () => {
     const own = await start({ nodeCount: 2, tables: [{ name: "default", slots: 1 }] });
     const client = await own.raw(1);

@@ -39,6 +39,21 @@ describe.each([
       .expect("+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n");
   });
 
+  it("the keys of a watch are limited, and one that is watched again keeps its first version", async () => {
+    const own = await start(options);
+    const client = await own.raw(node);
+    const other = await own.raw(0);
+    await client.send(command("WATCH", "a")).expect("+OK\r\n");
+    await other.send(command("SET", "a", 5)).expect("+OK\r\n");
+    await client.send(command("WATCH", "a")).expect("+OK\r\n");
+    await client.send(command("MULTI") + command("EXEC")).expect("+OK\r\n*-1\r\n");
+    const key = "k".repeat(60_000);
+    for (let n = 0; n < 17; n++) await client.send(command("WATCH", key)).expect("+OK\r\n");
+    await client.send(command("WATCH", key)).expect("-ERR too many keys are watched: UNWATCH first\r\n");
+    await client.send(command("MULTI") + command("EXEC")).expect("+OK\r\n*-1\r\n");
+    await client.send(command("WATCH", key)).expect("+OK\r\n");
+  });
+
   it("UNWATCH and DISCARD end watches", async () => {
     const own = await start(options);
     const client = await own.raw(node);

@@ -17,6 +17,31 @@ test("a write makes an entry, a read or a write without effect makes none", asyn
   expect(node.shard(0).state).toMatchObject({ index: 1, term: 1, crc: node.shard(0).log.crc });
 });
 
+test("a command that throws what it must not is refused with a text, and has changed nothing", async () => {
+  const node = await new TestShards().leadAll();
+  node.run(0, "SET", "a", "1");
+  const fault = new Error("a broken invariant");
+  const set = node.command(Argv.of("SET", "a", "2"));
+  const command: DataCommand = {
+    ...set,
+    execute: (context) => {
+      set.execute(context);
+      throw fault;
+    },
+  };
+  const argv = Argv.of("SET", "a", "2");
+  const reply = new ReplyWriter();
+  const shard = node.shard(0);
+  for (const run of [() => shard.execute(command, argv, reply), () => shard.executeAll([{ command, argv }], reply)]) {
+    expect(run()).toBe("refused");
+    expect(shard.refusal).toEqual({ reason: "limit", error: "ERR internal error: a broken invariant" });
+    expect(reply.length).toBe(0);
+  }
+  expect(node.failures).toEqual([fault, fault]);
+  expect(node.run(0, "GET", "a").reply).toBe("$1\r\n1\r\n");
+  expect(shard.log.index).toBe(1);
+});
+
 test("only a leader that has applied its log serves", async () => {
   const node = await new TestShards().leadAll();
   node.run(0, "SET", "a", "1");
@@ -212,7 +237,9 @@ test("a command that misses, blocks or throws leaves no trace", async () => {
     write(context);
     throw new TypeError("broken");
   });
-  expect(() => shard.execute(failing, Argv.of("x"), reply)).toThrow("broken");
+  expect(shard.execute(failing, Argv.of("x"), reply)).toBe("refused");
+  expect(shard.refusal).toEqual({ reason: "limit", error: "ERR internal error: broken" });
+  expect(node.failures).toEqual([new TypeError("broken")]);
   expect(reply.length).toBe(before);
   expect(node.contents(0).size).toBe(0);
   expect(shard.log.index).toBe(0);
