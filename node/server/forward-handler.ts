@@ -1,6 +1,8 @@
 /**
  * Answers commands that peers forward, on the slots that this node leads, through the same executors as its own
  * clients' commands. Replies leave after the turn's append, as those of clients do.
+ * They are executed in the order in which they came, but reads may overtake reads: one that waits for records holds up
+ * the writes of its slot, and a write that waits holds up all (slot-order.ts).
  * What this node does not lead is refused with the epoch of its topology: nothing was executed then.
  */
 
@@ -21,6 +23,7 @@ import type { BlockedOwner } from "./blocking.ts";
 import { keyPositions } from "./command-plan.ts";
 import { errorReply } from "./refusals.ts";
 import type { ReplicaWaits } from "./replica-waits.ts";
+import { type OrderedRequest, SlotOrder } from "./slot-order.ts";
 import type { SlotRunnerDeps } from "./slot-runner.ts";
 import type { SpreadRunner } from "./spread-runner.ts";
 import type { Tables } from "./tables.ts";
@@ -48,6 +51,8 @@ interface SlotRequest {
 export class PeerRequests implements ForwardHandler {
   readonly #deps: PeerRequestsDeps;
   readonly #watches = new Map<number, LocalWatch>();
+  /** Of slots for which requests wait for records. */
+  readonly #orders = new Map<SlotExecutor, SlotOrder<WaitingRequest>>();
   #lastWatchId = 0;
 
   constructor(deps: PeerRequestsDeps) {
@@ -76,10 +81,7 @@ export class PeerRequests implements ForwardHandler {
       responder.refuse(routes.epoch);
       return undefined;
     }
-    const what = { request, responder, executor, commands };
-    if (!request.isExec) return this.#runOne(what);
-    this.#runExec(what);
-    return undefined;
+    return this.#admit({ request, responder, executor, commands });
   }
 
   /** WAIT for slots that this node leads. */
@@ -111,7 +113,63 @@ export class PeerRequests implements ForwardHandler {
     this.#watches.delete(watchId);
   }
 
-  #runOne(what: SlotRequest): PendingForward | undefined {
+  /** Runs a request, or lets it wait behind those of its slot that it may not overtake. */
+  #admit(what: SlotRequest): PendingForward | undefined {
+    const order = this.#orders.get(what.executor);
+    if (order?.mustHold(isWrite(what))) {
+      const waiting = new WaitingRequest(owned(what));
+      order.hold(waiting);
+      return waiting;
+    }
+    const result = this.#run(what);
+    if (result !== "miss") return result;
+    const waiting = new WaitingRequest(owned(what));
+    this.#load(waiting);
+    return waiting;
+  }
+
+  #run(what: SlotRequest): PendingForward | "miss" | undefined {
+    if (what.executor.isServing) return what.request.isExec ? this.#runExec(what) : this.#runOne(what);
+    this.#refuse(what.executor, what.responder);
+    return undefined;
+  }
+
+  /** The request has just missed: it runs again when its records are read. */
+  #load(waiting: WaitingRequest): void {
+    const { executor } = waiting.what;
+    let order = this.#orders.get(executor);
+    if (order === undefined) {
+      order = new SlotOrder();
+      this.#orders.set(executor, order);
+    }
+    order.begin(waiting);
+    this.#runLoaded(waiting, order);
+  }
+
+  #runLoaded(waiting: WaitingRequest, order: SlotOrder<WaitingRequest>): void {
+    const { executor } = waiting.what;
+    void executor.loaded().then(() => {
+      if (this.#runWaiting(waiting) === "miss") {
+        this.#runLoaded(waiting, order);
+        return;
+      }
+      order.end(waiting);
+      for (let next = order.next(); next !== undefined; next = order.next()) {
+        if (this.#runWaiting(next) === "miss") this.#load(next);
+      }
+      if (order.isIdle) this.#orders.delete(executor);
+    });
+  }
+
+  #runWaiting(waiting: WaitingRequest): "miss" | undefined {
+    if (waiting.isCancelled) return undefined;
+    const result = this.#run(waiting.what);
+    if (result === "miss") return "miss";
+    waiting.pending = result;
+    return undefined;
+  }
+
+  #runOne(what: SlotRequest): PendingForward | "miss" | undefined {
     const { turn, blocking } = this.#deps;
     const { request, responder, executor } = what;
     const command = what.commands[0] as DataCommand;
@@ -126,31 +184,10 @@ export class PeerRequests implements ForwardHandler {
       return undefined;
     }
     reply.rewind(start);
+    if (outcome === "miss") return "miss";
     if (outcome === "block") return this.#block(what, command, argv);
-    if (outcome === "refused") {
-      this.#refuse(executor, responder);
-      return undefined;
-    }
-    const owned = { ...what, request: { ...request, commands: [argv.own()] } };
-    return this.#runLoaded(owned);
-  }
-
-  /** Runs again what has to read records first. */
-  #runLoaded(what: SlotRequest): PendingForward {
-    let pending: PendingForward | undefined;
-    let isCancelled = false;
-    void what.executor.loaded().then(() => {
-      if (isCancelled) return;
-      if (!what.executor.isServing) this.#refuse(what.executor, what.responder);
-      else if (what.request.isExec) this.#runExec(what);
-      else pending = this.#runOne(what);
-    });
-    return {
-      cancel: () => {
-        isCancelled = true;
-        pending?.cancel();
-      },
-    };
+    this.#refuse(executor, responder);
+    return undefined;
   }
 
   #block(what: SlotRequest, command: DataCommand, argv: Argv): PendingForward | undefined {
@@ -177,12 +214,12 @@ export class PeerRequests implements ForwardHandler {
     return blocking.add({ executor, command, argv: owned, keys, protocol, timeoutMs }, owner);
   }
 
-  #runExec(what: SlotRequest): void {
+  #runExec(what: SlotRequest): "miss" | undefined {
     const { request, responder, executor, commands } = what;
     const { turn, blocking } = this.#deps;
     if (request.watchId !== undefined && this.#watches.get(request.watchId)?.isIntact() !== true) {
       responder.breakWatch();
-      return;
+      return undefined;
     }
     const { reply } = turn;
     const start = reply.length;
@@ -192,11 +229,12 @@ export class PeerRequests implements ForwardHandler {
     if (outcome === "done") {
       turn.join(new TurnAnswer(responder, start, reply.length));
       if (blocking.hasTouched) blocking.serve();
-      return;
+      return undefined;
     }
     reply.rewind(start);
-    if (outcome === "refused") this.#refuse(executor, responder);
-    else this.#runLoaded({ ...what, request: { ...request, commands: request.commands.map((argv) => argv.own()) } });
+    if (outcome === "miss") return "miss";
+    this.#refuse(executor, responder);
+    return undefined;
   }
 
   #runOnLed(request: ForwardRequest, responder: ForwardResponder, command: DataCommand | undefined): void {
@@ -215,6 +253,34 @@ export class PeerRequests implements ForwardHandler {
     if (refusal?.reason === "limit") respond(responder, refusal.error);
     else responder.refuse(this.#deps.routes.epoch);
   }
+}
+
+/** A request that waits for records, or for others of its slot. */
+class WaitingRequest implements PendingForward, OrderedRequest {
+  readonly what: SlotRequest;
+  readonly isWrite: boolean;
+  isCancelled = false;
+  /** How to cancel it once it has run and blocks. */
+  pending: PendingForward | undefined;
+
+  constructor(what: SlotRequest) {
+    this.what = what;
+    this.isWrite = isWrite(what);
+  }
+
+  cancel(): void {
+    this.isCancelled = true;
+    this.pending?.cancel();
+  }
+}
+
+function isWrite({ commands }: SlotRequest): boolean {
+  return commands.some(({ flags }) => flags.includes("write"));
+}
+
+/** The same with arguments of its own memory. */
+function owned(what: SlotRequest): SlotRequest {
+  return { ...what, request: { ...what.request, commands: what.request.commands.map((argv) => argv.own()) } };
 }
 
 function respond(responder: ForwardResponder, error: string): void {

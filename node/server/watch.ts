@@ -7,7 +7,7 @@ import type { Forwarder } from "../router/forwarding.ts";
 import type { SlotExecutor } from "../shard/executor.ts";
 
 /** What the keys of one connection's watches may take: a client that watches more is refused. */
-export const MAX_WATCHED_BYTES = 1024 * 1024;
+const MAX_WATCHED_BYTES = 1024 * 1024;
 /** Counted for each key beside its bytes. */
 const KEY_BYTES = 64;
 

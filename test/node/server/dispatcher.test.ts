@@ -80,7 +80,7 @@ describe("order of replies", () => {
           await client.expect(expected);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 120, endOnFailure: true },
     );
   });
 });
