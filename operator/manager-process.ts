@@ -12,7 +12,6 @@ import type { OptionTable, OptionValues } from "../node/base/options.ts";
 import { ManagerClient } from "./manager/api/client.ts";
 import { Manager } from "./manager/manager.ts";
 import { EmbeddedMetadataStore } from "./manager/store/embedded-store.ts";
-import { EtcdMetadataStore } from "./manager/store/etcd-store.ts";
 import type { MetadataStore } from "./manager/store/metadata-store.ts";
 
 export const managerOptions = {
@@ -100,12 +99,16 @@ export async function runManager(
   }
 }
 
-function openStore(options: OptionValues<typeof managerOptions>, clock: SystemClock): Promise<MetadataStore> {
+async function openStore(options: OptionValues<typeof managerOptions>, clock: SystemClock): Promise<MetadataStore> {
   const hasEtcd = options.etcd.length > 0;
   if (hasEtcd === (options.dataDir !== "")) {
     throw new OperatingError("InvalidOption", "give either --etcd or --data-dir: where the metadata are kept");
   }
-  if (hasEtcd) return Promise.resolve(new EtcdMetadataStore({ endpoints: [...options.etcd] }, clock));
+  if (hasEtcd) {
+    // Loaded here only: the client of etcd is a third of what every verb of the program would load.
+    const { EtcdMetadataStore } = await import("./manager/store/etcd-store.ts");
+    return new EtcdMetadataStore({ endpoints: [...options.etcd] }, clock);
+  }
   mkdirSync(options.dataDir, { recursive: true });
   return EmbeddedMetadataStore.open(options.dataDir, clock);
 }
