@@ -22,6 +22,8 @@ export interface ReportSources {
   readonly peering: () => Peering | undefined;
   readonly server: () => ClientServer | undefined;
   readonly isReady: () => boolean;
+  /** Bytes that the data directory takes. */
+  readonly diskBytes: () => number;
 }
 
 export class NodeReporter implements NodeReport {
@@ -54,19 +56,23 @@ export class NodeReporter implements NodeReport {
 
   load(): NodeLoad {
     const { plane, server } = this.#sources;
-    const tables = new Map<TableId, number>();
+    const tables = new Map<TableId, { keys: number; bytes: number }>();
     const data = plane();
     if (data !== undefined) {
       for (const { table, role, shard } of data.replicas.all()) {
-        if (role === "leader") tables.set(table, (tables.get(table) ?? 0) + shard.recordCount);
+        if (role !== "leader") continue;
+        const known = tables.get(table) ?? { keys: 0, bytes: 0 };
+        known.keys += shard.recordCount;
+        known.bytes += Math.max(0, shard.data.sizeBytes);
+        tables.set(table, known);
       }
     }
     return {
       opsPerSecond: Math.max(0, server()?.statistics.commandsPerSecond ?? 0),
       connectedClients: server()?.clients.count ?? 0,
       memoryBytes: process.memoryUsage.rss(),
-      diskBytes: 0,
-      tables: [...tables].map(([table, keys]) => [table, keys, 0]),
+      diskBytes: this.#sources.diskBytes(),
+      tables: [...tables].map(([table, { keys, bytes }]) => [table, keys, bytes]),
     };
   }
 

@@ -19,6 +19,7 @@ import { NodeFileSystem } from "./binlog/file-system.ts";
 import { readSecret } from "./cluster-secret.ts";
 import { CommandRegistry, dataCommands } from "./commands/registry.ts";
 import { DataPlane } from "./data-plane.ts";
+import { DiskUse } from "./disk-use.ts";
 import { DataDirectory } from "./engine/data-directory.ts";
 import { LEVEL_BLOCK_CACHE_BYTES, LEVEL_WRITE_BUFFER_BYTES } from "./engine/engine-options.ts";
 import { LevelStore } from "./engine/leveldb-store.ts";
@@ -27,6 +28,7 @@ import type { ClusterId, NodeId, TableId } from "./meta/ids.ts";
 import type { Topology, TopologyNode } from "./meta/topology.ts";
 import type { TopologySource } from "./meta/topology-source.ts";
 import { NoPeers } from "./no-peers.ts";
+import { describeNode } from "./node-info.ts";
 import { observeNode } from "./node-metrics.ts";
 import type { NodeOptions } from "./node-options.ts";
 import { NodeReporter } from "./node-report.ts";
@@ -85,6 +87,7 @@ class PikaNode implements RunningNode {
   #peering: Peering | undefined;
   #server: ClientServer | undefined;
   #http: AdminHttp | undefined;
+  #disk: DiskUse | undefined;
   readonly #wait: StartWait;
 
   constructor(options: NodeOptions, deps: NodeDeps) {
@@ -245,6 +248,7 @@ class PikaNode implements RunningNode {
           peering: () => this.#peering,
           server: () => this.#server,
           isReady: () => this.#wait.isDone,
+          diskBytes: () => this.#disk?.sizeBytes ?? 0,
         }),
         onJoined: async (cluster) => {
           directory.join(cluster);
@@ -292,6 +296,8 @@ class PikaNode implements RunningNode {
     );
     await this.#wait.until("its data to be recovered", this.#run(plane));
     this.#plane = plane;
+    this.#disk = new DiskUse(directory.path, this.#clock);
+    await this.#run(this.#disk);
     await this.#run(
       new GarbageWatch({
         clock: this.#clock,
@@ -306,6 +312,13 @@ class PikaNode implements RunningNode {
   #createServer(what: { plane: DataPlane; source: TopologySource; forwarder: Forwarder; self: NodeId }): ClientServer {
     const { plane, source, forwarder, self } = what;
     const { host, port, maxClients, idleSeconds, slowlogMicros, cacheBytes, fsync } = this.#options;
+    const told = {
+      plane,
+      peering: this.#peering,
+      fsync,
+      programVersion: this.#deps.programVersion ?? "0.0.0",
+      topology: () => source.current(),
+    };
     const server = new ClientServer(
       { host, port, maxClients, idleSeconds, slowLogMicros: slowlogMicros, cacheBytes },
       {
@@ -319,7 +332,7 @@ class PikaNode implements RunningNode {
         seed: randomBytes(4).readUInt32LE(),
         writeDelayMs: () => plane.writeDelayMs(),
         node: {
-          infoLines: (section) => this.#infoLines(section),
+          infoLines: (section) => describeNode(section, told),
           setActiveExpiry: (isOn) => plane.setActiveExpiry(isOn),
           lastSaveSeconds: () => Math.floor(this.#clock.wallMs() / 1000),
           waitFollowers: (question) => this.#waitFollowers(plane, question),
@@ -341,25 +354,6 @@ class PikaNode implements RunningNode {
     }
     const source = this.#peering?.followerProgress ?? NO_FOLLOWERS;
     return waitForFollowers(targets, question, { source, clock: this.#clock });
-  }
-
-  #infoLines(section: string): Readonly<Record<string, string | number>> {
-    if (section === "memory") {
-      const stats = this.#plane?.engine.stats;
-      return { cache_used_bytes: stats?.cacheBytes ?? 0, cache_dirty_bytes: stats?.dirtyBytes ?? 0 };
-    }
-    if (section !== "replication") return {};
-    const lags = this.#peering?.followerLags() ?? [];
-    const following = this.#peering?.following() ?? [];
-    return {
-      led_replicas: [...(this.#plane?.replicas.all() ?? [])].filter(({ role }) => role === "leader").length,
-      followers: lags.length,
-      followers_in_sync: lags.filter(({ isInSync }) => isInSync).length,
-      followers_lag_entries: lags.reduce((sum, { lagEntries }) => sum + lagEntries, 0),
-      following: following.length,
-      following_in_sync: following.filter(({ isInSync }) => isInSync).length,
-      following_lag_entries: following.reduce((sum, { lagEntries }) => sum + lagEntries, 0),
-    };
   }
 
   async #startHttp(): Promise<void> {

@@ -222,6 +222,7 @@ export class Connection implements Client, TurnParticipant {
       if (verdict === "done") {
         const nowMs = clock.monotonicMs();
         const { plan } = dispatcher;
+        if (reply.buf[mark] === MINUS) statistics.countError(reply.buf, mark, reply.length);
         if (plan !== undefined) {
           statistics.count(plan, nowMs - beforeMs, reply.buf[mark] === MINUS);
           if (nowMs - beforeMs >= statistics.slowMs) statistics.noteSlow(this, decoder.argv, nowMs - beforeMs);

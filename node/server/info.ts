@@ -92,7 +92,9 @@ export class InfoText {
           async_loading: 0,
           rdb_changes_since_last_save: 0,
           rdb_bgsave_in_progress: 0,
+          rdb_last_bgsave_status: "ok",
           aof_enabled: 1,
+          aof_rewrite_in_progress: 0,
         };
       case "stats":
         return this.#stats();
@@ -107,6 +109,8 @@ export class InfoText {
         return cpu();
       case "commandstats":
         return this.#commands();
+      case "errorstats":
+        return this.#errors();
       case "cluster":
         return { cluster_enabled: 1 };
       default:
@@ -139,7 +143,9 @@ export class InfoText {
     const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
     return {
       used_memory: heapUsed + external,
+      used_memory_human: human(heapUsed + external),
       used_memory_rss: rss,
+      used_memory_rss_human: human(rss),
       used_memory_heap: heapUsed,
       used_memory_buffers: arrayBuffers,
       maxmemory: 0,
@@ -161,10 +167,14 @@ export class InfoText {
       rejected_connections: statistics.rejectedConnections,
       total_error_replies: statistics.errorCount,
       protocol_errors: statistics.protocolErrors,
-      expired_keys: 0,
       evicted_keys: 0,
       pubsub_channels: 0,
     };
+  }
+
+  #errors(): InfoLines {
+    const { errors } = this.#sources.statistics;
+    return Object.fromEntries([...errors].map(([name, count]) => [`errorstat_${name}`, `count=${count}`]));
   }
 
   #commands(): InfoLines {
@@ -178,6 +188,10 @@ export class InfoText {
     }
     return lines;
   }
+}
+
+function human(sizeBytes: number): string {
+  return `${(sizeBytes / 1024 / 1024).toFixed(2)}M`;
 }
 
 function cpu(): InfoLines {

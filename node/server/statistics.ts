@@ -10,11 +10,18 @@ import type { SlowLog } from "./slow-log.ts";
 /** Weight of the newest second in the shown rates. */
 const RATE_WEIGHT = 0.25;
 
+/** Of an error's first word; Redis's are shorter. */
+const ERROR_NAME_BYTES = 32;
+/** Errors have some twenty names: more would be a mistake, and must not fill the memory. */
+const MAX_ERROR_NAMES = 128;
+
 export class Statistics {
   inputBytes = 0;
   outputBytes = 0;
   commandCount = 0;
   errorCount = 0;
+  /** Error replies by their first word. */
+  readonly errors = new Map<string, number>();
   connectionCount = 0;
   rejectedConnections = 0;
   protocolErrors = 0;
@@ -34,10 +41,16 @@ export class Statistics {
     this.commandCount++;
     plan.callCount++;
     plan.totalMs += elapsedMs;
-    if (isError) {
-      this.errorCount++;
-      plan.failedCount++;
-    }
+    if (isError) plan.failedCount++;
+  }
+
+  /** Counts an error reply, `buf[start, end)`, by its first word. */
+  countError(buf: Buffer, start: number, end: number): void {
+    this.errorCount++;
+    const text = buf.toString("latin1", start + 1, Math.min(end, start + 1 + ERROR_NAME_BYTES));
+    const name = /^[A-Z0-9_-]+/i.exec(text)?.[0] ?? "ERR";
+    const count = this.errors.get(name);
+    if (count !== undefined || this.errors.size < MAX_ERROR_NAMES) this.errors.set(name, (count ?? 0) + 1);
   }
 
   noteSlow(client: Client, argv: Argv, elapsedMs: number): void {
@@ -56,6 +69,7 @@ export class Statistics {
     this.outputBytes = 0;
     this.commandCount = 0;
     this.errorCount = 0;
+    this.errors.clear();
     this.connectionCount = 0;
     this.rejectedConnections = 0;
     this.protocolErrors = 0;

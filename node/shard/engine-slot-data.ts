@@ -25,6 +25,10 @@ export class EngineSlotData implements SlotData {
     return this.space.nextExpiryMs;
   }
 
+  get sizeBytes(): number {
+    return this.space.sizeBytes;
+  }
+
   /** The state that the data is at. */
   get state(): SlotState {
     const { appliedIndex, appliedTerm, appliedCrc, nowMs } = this.space;

@@ -29,6 +29,8 @@ export interface SlotData {
   readonly recordCount: number;
   /** No record that can be removed expires before this; 0 where that is not known yet. Milliseconds since 1970. */
   readonly nextExpiryMs: number;
+  /** Keys and values, estimated. */
+  readonly sizeBytes: number;
   begin(stamp: TransactionStamp): void;
   /** Whether the transaction would change anything. */
   hasChanges(): boolean;

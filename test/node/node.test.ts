@@ -57,6 +57,33 @@ it("serves, stops in order, and has its data after the next start", async () => 
   redis.disconnect();
 });
 
+it("INFO tells the truth of each section", async () => {
+  const running = await start({ fsync: "always" });
+  const redis = new Redis({ port: running.clientPort, host: "127.0.0.1", retryStrategy: () => null });
+  await redis.set("a", "1");
+  await redis.call("NOSUCH").catch(() => undefined);
+  await redis.hget("a", "f").catch(() => undefined);
+  const everything = await redis.info("everything");
+  for (const line of [
+    "redis_version:7.0",
+    "pika_version:0.0.0",
+    "role:master",
+    "connected_slaves:0",
+    "binlog_segments:1",
+  ]) {
+    expect(everything).toContain(line);
+  }
+  expect(everything).toMatch(/^cmdstat_set:calls=1,/m);
+  expect(everything).toMatch(/^errorstat_ERR:count=1\r\nerrorstat_WRONGTYPE:count=1\r$/m);
+  expect(everything).toMatch(/^total_error_replies:2\r$/m);
+  expect(everything).toMatch(/^db0:keys=1,/m);
+  expect(await redis.info()).not.toContain("cmdstat_");
+  expect((await redis.info("all")).match(/^# /gm)?.length).toBe(everything.match(/^# /gm)?.length);
+  await redis.config("RESETSTAT");
+  expect(await redis.info("errorstats")).not.toContain("count=");
+  redis.disconnect();
+});
+
 it("says which port is taken, and lets go of the data directory", async () => {
   const first = await start();
   const port = String(first.clientPort);

@@ -8,6 +8,7 @@ export class MapSlotData implements SlotData {
   state: SlotState;
   #flushed: { state: SlotState; records: Map<string, Buffer>; pages: Map<string, Buffer> };
   loadCount = 0;
+  readonly sizeBytes = 0;
   nextExpiryMs = Number.POSITIVE_INFINITY;
 
   constructor(state: SlotState = { index: 0, term: 0, crc: 0, nowMs: 0 }) {
