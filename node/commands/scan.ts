@@ -18,13 +18,19 @@ const TWO_32 = 2 ** 32;
 function executeKeys({ argv, reply, tx }: DataContext): void {
   const range = { buf: argv.buf, start: argv.start(1), end: argv.end(1) };
   const pattern = matchesAll(range) ? undefined : range;
-  const keys: Buffer[] = [];
+  // Written as they come: a list of the keys of a large slot would take far more room than the reply.
+  const mark = reply.mark();
+  let count = 0;
   tx.scanRecords(0, (key, value) => {
-    if (isWanted(tx, { key, value, pattern, type: undefined })) keys.push(copyOf(key));
+    if (isWanted(tx, { key, value, pattern, type: undefined })) {
+      reply.bulk(key.buf, key.start, key.end);
+      count++;
+    }
     return true;
   });
-  reply.array(keys.length);
-  for (const key of keys) reply.bulk(key);
+  const from = reply.mark();
+  reply.array(count);
+  reply.putBefore(mark, from);
 }
 
 function executeScan({ argv, reply, tx }: DataContext): void {

@@ -3,36 +3,31 @@
  * dirty has become clean since. Invariant: up to `rangeEnd` no record of the database from `fromHash` on is missing.
  */
 
-import { recordKeyHash } from "./key-codec.ts";
+import { RecordPack } from "./record-pack.ts";
 import type { LoadedRange } from "./slot-space.ts";
-import type { StoreEntry } from "./store.ts";
 
 /** One more than the largest hash. */
 export const HASHES = 2 ** 32;
 
-/** The part of a range from `fromHash` on, and up to where it is whole. */
-export function rangePiece(
-  range: LoadedRange | undefined,
-  fromHash: number,
-): { stored: readonly StoreEntry[]; endHash: number } {
-  if (range === undefined) return { stored: [], endHash: HASHES };
-  const { entries } = range;
-  let low = 0;
-  for (let high = entries.length; low < high; ) {
-    const middle = (low + high) >>> 1;
-    if (hashAt(entries, middle) < fromHash) low = middle + 1;
-    else high = middle;
-  }
-  return { stored: low === 0 ? entries : entries.slice(low), endHash: rangeEnd(range) };
+const NOTHING = new RecordPack();
+
+/** Records of the database: those of `pack` from number `from` on. */
+export interface StoredPiece {
+  readonly pack: RecordPack;
+  readonly from: number;
+  /** Records of hashes from this one on may be missing. */
+  readonly endHash: number;
 }
 
-function hashAt(entries: readonly StoreEntry[], index: number): number {
-  return recordKeyHash((entries[index] as StoreEntry).key);
+/** The part of a range from `fromHash` on, and up to where it is whole. */
+export function rangePiece(range: LoadedRange | undefined, fromHash: number): StoredPiece {
+  if (range === undefined) return { pack: NOTHING, from: 0, endHash: HASHES };
+  return { pack: range.pack, from: range.pack.firstFrom(fromHash), endHash: rangeEnd(range) };
 }
 
 /** Hashes from this one on may be missing in the range, in part or all. */
-function rangeEnd({ entries, limit }: LoadedRange): number {
-  return entries.length < limit ? HASHES : hashAt(entries, entries.length - 1);
+function rangeEnd({ pack, limit }: LoadedRange): number {
+  return pack.count < limit ? HASHES : pack.hashAt(pack.count - 1);
 }
 
 /** Whether a scan from `fromHash` can begin with the range. */

@@ -266,14 +266,13 @@ export class OverlayTransaction implements Transaction {
   scanRecords(fromHash: number, visit: (key: View, value: View) => boolean): number {
     const space = this.#activeSpace();
     const range = this.#rangeFrom(space, fromHash);
-    const { stored, endHash } = rangePiece(range, fromHash);
+    const stored = rangePiece(range, fromHash);
     let isStopped = false;
     const next = scanMerged(
       {
         cache: this.#cache,
         space,
         stored,
-        endHash,
         overlay: this.#overlay.list(),
         isFlushed: this.#isFlushed,
       },

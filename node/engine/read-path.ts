@@ -9,8 +9,9 @@ import type { Clock } from "../base/clock.ts";
 import { recordRange } from "./key-codec.ts";
 import { FIRST_READ_MODE, nextReadMode, type ReadMode } from "./read-mode.ts";
 import type { RecordCache } from "./record-cache.ts";
+import { RecordPack } from "./record-pack.ts";
 import type { SlotSpace } from "./slot-space.ts";
-import type { Store, StoreEntry } from "./store.ts";
+import type { Store } from "./store.ts";
 
 /** While reads are asynchronous, every so manieth is made here all the same, to see whether the disk became fast: at 1 ms
  * a read that costs 2 µs for each miss. */
@@ -19,6 +20,12 @@ const PROBE_EVERY = 512;
 const SCAN_HOLD_TICKS = 8;
 /** Entries read from an iterator at a time. */
 const RANGE_SLICE = 1024;
+
+/**
+ * Slots whose range is kept after a scan, for the next call of SCAN: many walks go on at once, and the memory does not
+ * grow with the number of slots that were ever scanned.
+ */
+const MAX_KEPT_RANGES = 64;
 
 /** A record or page that a command missed. */
 export interface MissedEntry {
@@ -47,6 +54,8 @@ export class ReadPath {
   #waiting: Wanted[] = [];
   #inFlightCount = 0;
   #isScheduled = false;
+  /** Slots whose range may be loaded, the latest last. */
+  readonly #withRange = new Set<SlotSpace>();
   /** Set while the database is closed for a reopen: only the pool's reads can wait for it. */
   #paused: { readonly resumed: Promise<void>; readonly resume: () => void } | undefined;
 
@@ -109,17 +118,29 @@ export class ReadPath {
     const { generation, settleCount } = space;
     space.holdUntilTick = this.#cache.dirty.tick + SCAN_HOLD_TICKS;
     const iterator = this.#store.iterate(recordRange(generation, fromHash, limit));
-    const entries: StoreEntry[] = [];
+    const pack = new RecordPack();
     try {
       for (;;) {
         const slice = await iterator.next(RANGE_SLICE);
         if (slice.length === 0) break;
-        for (const entry of slice) entries.push(entry);
+        for (const entry of slice) pack.add(entry);
       }
     } finally {
       await iterator.close();
     }
-    space.range = { generation, settleCount, fromHash, limit, entries };
+    space.range = { generation, settleCount, fromHash, limit, pack };
+    this.#forgetRanges(space);
+  }
+
+  /** Only the ranges read lately are kept. */
+  #forgetRanges(latest: SlotSpace): void {
+    this.#withRange.delete(latest);
+    this.#withRange.add(latest);
+    for (const space of this.#withRange) {
+      if (this.#withRange.size <= MAX_KEPT_RANGES) return;
+      space.range = undefined;
+      this.#withRange.delete(space);
+    }
   }
 
   #dispatch(): void {

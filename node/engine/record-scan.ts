@@ -6,12 +6,12 @@
 
 import { FLAG_PAGE } from "./cache-entry.ts";
 import { type DirtyList, orderByKey } from "./dirty-list.ts";
-import { RECORD_KEY_OFFSET, recordKeyHash } from "./key-codec.ts";
+import type { StoredPiece } from "./loaded-range.ts";
 import { OVERLAY_DELETED, OVERLAY_WRITTEN, type OverlayEntry } from "./overlay-entry.ts";
 import type { RecordCache } from "./record-cache.ts";
+import type { RecordPack } from "./record-pack.ts";
 import type { Ref } from "./slab.ts";
 import type { SlotSpace } from "./slot-space.ts";
-import type { StoreEntry } from "./store.ts";
 import { View } from "./transaction.ts";
 
 /** No hash is as large. */
@@ -26,9 +26,8 @@ interface Candidate {
 export interface ScanSources {
   readonly cache: RecordCache;
   readonly space: SlotSpace;
-  /** Records of the database from `fromHash` on, in order; those of hashes from `endHash` on may be missing. */
-  readonly stored: readonly StoreEntry[];
-  readonly endHash: number;
+  /** Records of the database from `fromHash` on. */
+  readonly stored: StoredPiece;
   /** The overlay's records; others are ignored. */
   readonly overlay: readonly OverlayEntry[];
   /** The overlay begins with an empty slot. */
@@ -40,30 +39,23 @@ export function scanMerged(sources: ScanSources, fromHash: number, visit: (key: 
   const cached = dirtyRecords(sources, fromHash);
   const overlay = sources.overlay.filter((entry) => isRecordChange(entry) && isWithin(entry.hash, fromHash, sources));
   overlay.sort((left, right) => left.hash - right.hash);
-  let storedAt = 0;
+  const { pack, endHash } = sources.stored;
+  let storedAt = sources.stored.from;
   let cachedAt = 0;
   let overlayAt = 0;
   for (;;) {
-    const stored = sources.stored[storedAt];
-    const storedHash = stored ? recordKeyHash(stored.key) : END;
+    const storedHash = storedAt < pack.count ? pack.hashAt(storedAt) : END;
     const cachedHash = cached.hashes[cached.order[cachedAt] as number] ?? END;
     const hash = Math.min(storedHash, cachedHash, overlay[overlayAt]?.hash ?? END);
-    if (hash >= sources.endHash) return sources.endHash;
+    if (hash >= endHash) return endHash;
     const group = new Map<string, Candidate>();
-    for (
-      let next = sources.stored[storedAt];
-      next && recordKeyHash(next.key) === hash;
-      next = sources.stored[++storedAt]
-    ) {
-      const key = rangeView(next.key, RECORD_KEY_OFFSET, next.key.length);
-      addTo(group, key, rangeView(next.value, 0, next.value.length));
-    }
+    for (; storedAt < pack.count && pack.hashAt(storedAt) === hash; storedAt++) addStored(group, pack, storedAt);
     for (; cached.hashes[cached.order[cachedAt] as number] === hash; cachedAt++) {
       addCached(group, sources, cached.refs[cached.order[cachedAt] as number] as Ref);
     }
     for (let next = overlay[overlayAt]; next && next.hash === hash; next = overlay[++overlayAt])
       addOverlay(group, next);
-    if (!visitGroup(group, visit)) return nextHash(hash, sources.endHash);
+    if (!visitGroup(group, visit)) return nextHash(hash, endHash);
   }
 }
 
@@ -83,6 +75,14 @@ function visitGroup(group: Map<string, Candidate>, visit: (key: View, value: Vie
 
 function addTo(group: Map<string, Candidate>, key: View, value: View | undefined): void {
   group.set(key.buf.toString("latin1", key.start, key.end), { key, value });
+}
+
+function addStored(group: Map<string, Candidate>, pack: RecordPack, index: number): void {
+  const key = new View();
+  pack.viewKey(index, key);
+  const value = new View();
+  pack.viewValue(index, value);
+  addTo(group, key, value);
 }
 
 function addCached(group: Map<string, Candidate>, { cache }: ScanSources, ref: Ref): void {
@@ -107,8 +107,8 @@ function isRecordChange(entry: OverlayEntry): boolean {
   return entry.pageFlag === 0 && (entry.state === OVERLAY_WRITTEN || entry.state === OVERLAY_DELETED);
 }
 
-function isWithin(hash: number, fromHash: number, { endHash }: ScanSources): boolean {
-  return hash >= fromHash && hash < endHash;
+function isWithin(hash: number, fromHash: number, { stored }: ScanSources): boolean {
+  return hash >= fromHash && hash < stored.endHash;
 }
 
 /** The slot's dirty records within the scan: `order` has the numbers of `hashes` and `refs` by hash. */
@@ -128,7 +128,8 @@ function dirtyRecords(sources: ScanSources, fromHash: number): DirtyRecords {
   return found;
 }
 
-function collect({ cache, endHash }: ScanSources, list: DirtyList, fromHash: number, into: DirtyRecords): void {
+function collect({ cache, stored }: ScanSources, list: DirtyList, fromHash: number, into: DirtyRecords): void {
+  const { endHash } = stored;
   for (let position = 0; position < list.count; position++) {
     const hash = list.sortKeys[position] as number;
     const ref = list.refs[position] as Ref;

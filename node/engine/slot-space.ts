@@ -13,8 +13,8 @@ import type { HashKey } from "../base/hash.ts";
 import { FLAG_PARITY } from "./cache-entry.ts";
 import type { DirtyList, EarlyWrites } from "./dirty-list.ts";
 import type { Generation } from "./key-codec.ts";
+import type { RecordPack } from "./record-pack.ts";
 import type { SlotRecord } from "./slot-record.ts";
-import type { StoreEntry } from "./store.ts";
 import type { TreeId } from "./transaction.ts";
 
 /** A slot's dirty set at one applied index, on its way to the database. */
@@ -43,7 +43,7 @@ export interface LoadedRange {
   readonly settleCount: number;
   readonly fromHash: number;
   readonly limit: number;
-  readonly entries: readonly StoreEntry[];
+  readonly pack: RecordPack;
 }
 
 export interface SlotIdentity {

@@ -75,7 +75,7 @@ export interface Transaction {
   /**
    * Visits records of the slot in the order of (hash, key), from hash `fromHash` on, the overlay included,
    * until `visit` returns false. All records of one hash are visited before it may stop. Returns the hash
-   * to go on from, or -1 at the end.
+   * to go on from, or -1 at the end. Of a value only the first SCANNED_VALUE_BYTES, its header, are sure to be there.
    */
   scanRecords(fromHash: number, visit: (key: View, value: View) => boolean): number;
   /** Records of the slot, expired ones that are not collected yet included. */

@@ -79,8 +79,11 @@ export class SlotRunner {
   async runOnLed(what: TableCommand): Promise<readonly Buffer[]> {
     const replies: Buffer[] = [];
     const led = [...this.#deps.executors.leading(what.table.id)];
-    for (let from = 0; from < led.length; from += SLOTS_A_SLICE) {
-      const slice = led.slice(from, from + SLOTS_A_SLICE);
+    // What lists keys reads whole slots: one at a time, so that only one slot's records are in memory.
+    const sliceSize =
+      what.command.fanOut?.over === "leaders" && what.command.fanOut.join === "arrays" ? 1 : SLOTS_A_SLICE;
+    for (let from = 0; from < led.length; from += sliceSize) {
+      const slice = led.slice(from, from + sliceSize);
       replies.push(...(await Promise.all(slice.map((executor) => this.run(what, executor.slot)))));
     }
     return replies;
