@@ -84,6 +84,17 @@ it("INFO tells the truth of each section", async () => {
   redis.disconnect();
 });
 
+it("collects expired keys by itself and counts them in INFO", async () => {
+  const running = await start();
+  const redis = new Redis({ port: running.clientPort, host: "127.0.0.1", retryStrategy: () => null });
+  const isCounted = async () => (await redis.info("stats")).includes("expired_keys:1\r\n");
+  expect(await isCounted()).toBe(false);
+  await redis.set("k", "v", "PX", 1);
+  await waitFor(isCounted);
+  expect(await redis.dbsize()).toBe(0);
+  redis.disconnect();
+});
+
 it("says which port is taken, and lets go of the data directory", async () => {
   const first = await start();
   const port = String(first.clientPort);

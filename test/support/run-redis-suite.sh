@@ -82,6 +82,7 @@ trap stop_server EXIT
 run_file() { # KIND FILE: leaves OUT/KIND/<file>.log and the names of what passed and failed beside it
   local log=$OUT/$1/${2//\//_} port directory name skips=()
   mkdir -p "$OUT/$1"
+  rm -f "$log".*; touch "$log.log"
   port=$(free_port); directory=$(mktemp -d)
   for name in ${SKIP[@]+"${SKIP[@]}"}; do skips+=(--skiptest "$name"); done
   if start_server "$1" "$port" "$directory"; then
