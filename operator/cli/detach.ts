@@ -1,6 +1,6 @@
 /** `pika up -d`: starts the supervising process in the background and returns when the cluster is ready or failed. */
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Clock, delay } from "../../node/base/clock.ts";
 import { OperatingError } from "../../node/base/errors.ts";
@@ -55,11 +55,17 @@ export async function startDetached(options: UpOptions, deps: DetachDeps): Promi
     }
     if (record?.supervisorPid === pid && record.phase === "failed")
       throw new OperatingError("NotReady", record.message);
-    if (!isOurProcess(pid)) throw new OperatingError("NotStarted", `did not start; ${logFile} says why`);
+    if (!isOurProcess(pid)) throw new OperatingError("NotStarted", lastSaid(logFile));
     await delay(deps.clock, POLL_MS, deps.signal);
   }
   throw new OperatingError(
     "NotReady",
     `not ready after ${DEADLINE_MS / 1000} s; ${logFile} and \`pika status\` say what is missing`,
   );
+}
+
+/** The reason that the background process gave, which is the last line of its log. */
+function lastSaid(logFile: string): string {
+  const last = readFileSync(logFile, "utf8").trimEnd().split("\n").at(-1) ?? "";
+  return last.startsWith("pika: ") ? last.slice("pika: ".length) : `did not start; ${logFile} says why: ${last}`;
 }

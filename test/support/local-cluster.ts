@@ -171,7 +171,8 @@ export class LocalClusterProcess {
 
 async function findPortBase(nodeCount: number): Promise<number> {
   for (;;) {
-    const base = 22_000 + 100 * Math.floor(Math.random() * 350);
+    // Below the ports that the system gives to outgoing connections (from 32,768 on).
+    const base = 22_000 + 100 * Math.floor(Math.random() * 105);
     const ports = Array.from({ length: 3 }, (_, index) => base + index);
     for (let node = 0; node < nodeCount; node++) for (let k = 0; k < 3; k++) ports.push(base + 21 + 10 * node + k);
     if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
