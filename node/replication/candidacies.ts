@@ -79,6 +79,9 @@ export class Candidacies {
   #timer: Timer | undefined;
   #waiting: (() => void)[] = [];
   #hasNews = false;
+  /** Since the last line of the log about them. */
+  #fetchedCount = 0;
+  #raisedCount = 0;
 
   constructor(deps: CandidaciesDeps) {
     this.#deps = deps;
@@ -260,7 +263,8 @@ export class Candidacies {
   #fetch(candidate: Candidate, node: NodeId): void {
     const { log, term } = candidate;
     const other = candidate.others.find((one) => one.node === node) as Other;
-    this.#deps.logger.info(
+    this.#fetchedCount++;
+    this.#deps.logger.debug(
       { table: log.table, slot: log.slot, node, from: log.last.index, to: other.standing?.last.index },
       "another replica has more than this one, which is to lead: it is fetched first",
     );
@@ -305,10 +309,7 @@ export class Candidacies {
     candidate.state = "promising";
     this.#occupy(candidate, async () => {
       await log.promise(term, log.replica);
-      this.#deps.logger.info(
-        { table: log.table, slot: log.slot, term },
-        "leads without a manager: all others have promised",
-      );
+      this.#raisedCount++;
       this.#mayLead(candidate);
       this.#tell();
     });
@@ -355,7 +356,18 @@ export class Candidacies {
     this.#wakeSettled();
     if (!this.#hasNews) return;
     this.#hasNews = false;
+    this.#logCounts();
     this.#deps.onMayLead();
+  }
+
+  /** One line for many slots. */
+  #logCounts(): void {
+    const [fetched, raised] = [this.#fetchedCount, this.#raisedCount];
+    this.#fetchedCount = 0;
+    this.#raisedCount = 0;
+    const { logger } = this.#deps;
+    if (fetched > 0) logger.info({ slots: fetched }, "what other replicas had more was fetched before leading");
+    if (raised > 0) logger.info({ slots: raised }, "leads without a manager: all other replicas have promised");
   }
 
   #isUnsettled(): boolean {

@@ -62,11 +62,11 @@ class TestCluster {
   }
 
   /** Stops the links, then kills what holds the data. */
-  async kill(number: number): Promise<void> {
+  async kill(number: number, powerSeed?: number): Promise<void> {
     const { plane, peering } = this.nodes.get(number) as Running;
     this.nodes.delete(number);
     await peering.stop();
-    await plane.die();
+    await plane.die(powerSeed);
   }
 
   publish(leader: number): void {
@@ -213,4 +213,20 @@ it("takes a new leader after the old one died, and the old one back with its tai
   await cluster.agree();
   const back = cluster.nodes.get(1)?.plane as TestDataPlane;
   expect(back.disk.files.list("/data/lost-writes").length).toBe(SLOTS);
+});
+
+it("loses nothing that followers have when the leader loses its power and leads again", async () => {
+  const cluster = await started();
+  cluster.publish(1);
+  const old = await cluster.leads(1);
+  await write(old, 0, 50);
+  await cluster.agree();
+  const last = [0, 1].map((slot) => old.replica(slot).last.index);
+  await cluster.kill(1, 7);
+  await cluster.start(1);
+  cluster.publish(1);
+  const leader = await cluster.leads(1);
+  expect([0, 1].map((slot) => leader.replica(slot).last.index)).toEqual(last);
+  await write(leader, 50, 60);
+  await cluster.agree();
 });
