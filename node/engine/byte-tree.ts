@@ -40,6 +40,8 @@ export class ByteTree extends PageTree {
   /** Puts `buf[start, end)` behind what is there. */
   append(buf: Buffer, start: number, end: number): void {
     for (let from = start; from < end; ) from = this.#appendSome(buf, from, end);
+    // A handle is kept for the next command: it must not keep a huge one's input alive.
+    this.#source = ZEROS;
   }
 
   /** Makes the string `length` bytes long by zero bytes at its end; a longer one stays as it is. */

@@ -1,8 +1,11 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ByteTree } from "../../../node/engine/byte-tree.ts";
 import { StoredTree } from "../../support/stored-tree.ts";
 import { checkTree } from "../../support/tree-invariants.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 type Step =
   | { readonly kind: "append"; readonly bytes: Buffer }
@@ -84,4 +87,20 @@ test("overwriting a part of 10 MB touches its chunks only", () => {
   });
   expect(reads).toBe(stored.tree.height + 1);
   expect(stored.tx.lastChanges.size).toBe(1);
+});
+
+test("a handle that is kept keeps no input alive", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const stored = new StoredTree(new ByteTree(), false);
+  const append = () => {
+    const input = Buffer.alloc(100_000, "x");
+    stored.run((tree) => tree.append(input, 0, input.length));
+    return new WeakRef(input);
+  };
+  const input = append();
+  await waitFor(() => {
+    collect();
+    return input.deref() === undefined;
+  });
 });
