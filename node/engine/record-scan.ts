@@ -41,13 +41,23 @@ export function scanMerged(sources: ScanSources, fromHash: number, visit: (key: 
   overlay.sort((left, right) => left.hash - right.hash);
   const { pack, endHash } = sources.stored;
   let storedAt = sources.stored.from;
+  const key = new View();
+  const value = new View();
   let cachedAt = 0;
   let overlayAt = 0;
   for (;;) {
     const storedHash = storedAt < pack.count ? pack.hashAt(storedAt) : END;
     const cachedHash = cached.hashes[cached.order[cachedAt] as number] ?? END;
-    const hash = Math.min(storedHash, cachedHash, overlay[overlayAt]?.hash ?? END);
+    const changedHash = Math.min(cachedHash, overlay[overlayAt]?.hash ?? END);
+    const hash = Math.min(storedHash, changedHash);
     if (hash >= endHash) return endHash;
+    if (hash !== changedHash && (storedAt + 1 === pack.count || pack.hashAt(storedAt + 1) !== hash)) {
+      // One record of the database alone, as most are: no garbage, which a scan of a large slot would make much of.
+      pack.viewKey(storedAt, key);
+      pack.viewValue(storedAt++, value);
+      if (!visit(key, value)) return nextHash(hash, endHash);
+      continue;
+    }
     const group = new Map<string, Candidate>();
     for (; storedAt < pack.count && pack.hashAt(storedAt) === hash; storedAt++) addStored(group, pack, storedAt);
     for (; cached.hashes[cached.order[cachedAt] as number] === hash; cachedAt++) {
