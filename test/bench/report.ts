@@ -1,7 +1,7 @@
 /** docs/benchmarks.md: sections written by the benches between markers, the text around them by people. */
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
+import { cpus, loadavg, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "./server-process.ts";
 import type { Measured } from "./side-by-side.ts";
@@ -29,7 +29,7 @@ export function describeMachine(): string {
   const [cpu] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   const day = new Date().toISOString().slice(0, 10);
-  return `${day}: ${cpus().length} × ${cpu?.model.trim() ?? "unknown CPU"}, ${memory} GiB, Linux ${release()}, Node ${process.version}.`;
+  return `${day}: ${cpus().length} × ${cpu?.model.trim() ?? "unknown CPU"}, ${memory} GiB, Linux ${release()}, Node ${process.version}; load average at the end ${loadavg()[1]?.toFixed(1)}.`;
 }
 
 /** One row a load and server: rate, CPU, latency, and the ratios to the first server. */

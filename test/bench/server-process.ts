@@ -74,6 +74,8 @@ export class ServerProcess {
   readonly directory: string;
   /** Of the last start: milliseconds until it answered. */
   startMs = 0;
+  /** CPU that it used until then, all threads: steadier on a busy machine. */
+  startCpuSeconds = 0;
   readonly #command: ServerCommand;
   #child: ChildProcess | undefined;
 
@@ -106,6 +108,7 @@ export class ServerProcess {
       await pause(POLL_MS);
     }
     this.startMs = performance.now() - startedAt;
+    this.startCpuSeconds = this.cpuSeconds();
     return this.startMs;
   }
 
