@@ -28,7 +28,8 @@ check: install ## types, format and lint
 
 .PHONY: test
 test: check test-tools ## everything that must pass
-	$(VITEST) run
+	$(VITEST) run --project unit
+	$(VITEST) run --project e2e
 
 .PHONY: test-tools
 test-tools: ## install what the tests run beside us (redis-server, redis-tools, etcd), where this machine can

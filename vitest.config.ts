@@ -1,10 +1,31 @@
 import { defineConfig } from "vitest/config";
 
+/** Clusters of real processes: one file at a time, so that they do not wait for each other on a small machine. */
+const E2E = "test/e2e/**/*.test.ts";
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
-    pool: "forks",
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: [E2E],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          pool: "forks",
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: [E2E],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          pool: "forks",
+          fileParallelism: false,
+        },
+      },
+    ],
   },
 });

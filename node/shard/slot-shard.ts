@@ -224,7 +224,7 @@ export class SlotShard implements SlotExecutor {
     for (;;) {
       if (this.#replaying) await this.#replaying;
       else if (this.#isClosed || this.state.index >= this.#node.log.writer.writtenIndex(this.log)) return;
-      else this.#startReplay(this.#replaySlices(Number.POSITIVE_INFINITY));
+      else await this.#startReplay(this.#replaySlices(Number.POSITIVE_INFINITY));
     }
   }
 
@@ -252,8 +252,7 @@ export class SlotShard implements SlotExecutor {
   /** Drops what the database lacks and replays up to `index`. False: the database is past it already. */
   async rewind(index: number): Promise<boolean> {
     while (this.#replaying) await this.#replaying;
-    this.#startReplay(this.#dropAndReplay(index));
-    await this.#replaying;
+    await this.#startReplay(this.#dropAndReplay(index));
     return this.state.index <= index;
   }
 
@@ -261,8 +260,7 @@ export class SlotShard implements SlotExecutor {
   async whileIdle(work: () => Promise<void>): Promise<void> {
     assert(!this.#isReady, "a slot's data is replaced while it serves nobody");
     while (this.#replaying) await this.#replaying;
-    this.#startReplay(work());
-    await this.#replaying;
+    await this.#startReplay(work());
   }
 
   /** The data was replaced by an installed snapshot. */
@@ -366,12 +364,13 @@ export class SlotShard implements SlotExecutor {
     return expireAtMs;
   }
 
-  /** One replay at a time: others wait for it. */
-  #startReplay(replay: Promise<void>): void {
-    const done = () => {
+  /** One replay at a time: others wait for it, and only who started it is told of its failure. */
+  #startReplay(replay: Promise<void>): Promise<void> {
+    const ended = replay.finally(() => {
       this.#replaying = undefined;
-    };
-    this.#replaying = replay.finally(done);
+    });
+    this.#replaying = ended.catch(() => undefined);
+    return ended;
   }
 
   async #dropAndReplay(index: number): Promise<void> {
