@@ -156,8 +156,6 @@ export class Candidacies {
   #begin(wish: CandidateWish): Candidate {
     const { wanted, log, needsAll } = wish;
     const nowMs = this.#deps.clock.monotonicMs();
-    // A replica that has run as a follower was chosen by who asked the others: only those that are there are asked.
-    const isStarting = needsAll || log.role === "recovering";
     return {
       ...wish,
       term: needsAll ? Math.max(log.term, wanted.term) + 1 : wanted.term,
@@ -168,7 +166,9 @@ export class Candidacies {
         askedMs: Number.NEGATIVE_INFINITY,
         isGivenUp: false,
       })),
-      unlinkedUntilMs: isStarting ? this.#startedMs + WAIT_MS : nowMs,
+      // By the start and not by the role: a replica may have become a follower of nobody in the meantime. Later on, who
+      // has no link is known to be away, and whoever promotes has asked for the positions itself.
+      unlinkedUntilMs: this.#startedMs + WAIT_MS,
       untilMs: nowMs + WAIT_MS,
       fetch: undefined,
       state: "asking",

@@ -123,6 +123,8 @@ it("copies a slot whose log is gone, and goes on from there", async () => {
 /** A divergent tail at the old leader of slot 0: the new one was chosen while nobody could reach the other. */
 it("sets a divergent tail aside, by the log alone", async () => {
   const cluster = await run(8, ["write", "write", "write"]);
+  // Later after its start than a node waits for others that have no link.
+  await cluster.pass(3000);
   const old = cluster.leaderReplica(0) as MemoryReplica;
   for (const { link } of cluster.links.values()) link.break();
   for (let i = 0; i < 200; i++) old.write(i);
