@@ -11,9 +11,10 @@ done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   echo "installing:$missing"
   # No services: the packages' own servers must not start and hold ports.
-  printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+  policy=/usr/sbin/policy-rc.d
+  if [ -e "$policy" ]; then policy=; else printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy"; fi
   apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -qy redis-server redis-tools etcd-server >/dev/null
-  rm -f /usr/sbin/policy-rc.d
+  [ -n "$policy" ] && rm -f "$policy"
 fi
 
 still=
