@@ -1,10 +1,12 @@
 import { defineConfig } from "vitest/config";
+import { ClosingLine } from "./test/support/closing-line.ts";
 
 /** Clusters of real processes: one file at a time, so that they do not wait for each other on a small machine. */
 const E2E = "test/e2e/**/*.test.ts";
 
 export default defineConfig({
   test: {
+    reporters: ["default", new ClosingLine()],
     projects: [
       {
         test: {

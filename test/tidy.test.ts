@@ -99,6 +99,8 @@ const VAGUE_NAMES = /^(utils?|helpers?|common|misc)$/;
 
 const sources = readSources(["node", "operator", "bin"]);
 const tests = readSources(["test"]);
+/** What may use test support: the tests, and the configuration that runs them. */
+const testUsers = [...tests, ...readSources(["vitest.config.ts"])];
 const byPath = new Map([...sources, ...tests].map((file) => [file.path, file]));
 
 function partOf(path: string): string {
@@ -207,7 +209,7 @@ describe("exports", () => {
   test("of test support are used", () => {
     const wrong = tests.flatMap((file) =>
       exportedNames(file)
-        .filter((name) => !isImported(file, name, tests) && !isType(file, name))
+        .filter((name) => !isImported(file, name, testUsers) && !isType(file, name))
         .map((name) => `${file.path}: ${name}`),
     );
     expect(wrong).toEqual([]);
