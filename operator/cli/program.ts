@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { OperatingError } from "../../node/base/errors.ts";
 import { environmentName, flagName, type OptionLayer, type OptionTable } from "../../node/base/options.ts";
 import { runApply } from "./apply.ts";
+import { crdDocuments } from "./crds.ts";
 import { startDetached } from "./detach.ts";
 import { runDown } from "./down.ts";
 import type { Output } from "./output.ts";
@@ -47,6 +48,7 @@ export function createProgram(deps: ProgramDeps): Command {
   addApply(program, deps);
   addDown(program, deps);
   addStatus(program, deps);
+  addCrds(program, deps);
   for (const verb of deps.processes) addProcess(program, verb, deps);
   return program;
 }
@@ -139,6 +141,13 @@ function addStatus(program: Command, deps: ProgramDeps): void {
     .action((cluster: string | undefined, flags: StatusFlags) =>
       runStatus(deps.connectStatus(findManagers(cluster, flags)), { isJson: flags.output === "json" }, deps.output),
     );
+}
+
+function addCrds(program: Command, deps: ProgramDeps): void {
+  program
+    .command("crds")
+    .description("print the CustomResourceDefinitions for Kubernetes: pika crds | kubectl apply --server-side -f -")
+    .action(() => deps.output.line([...crdDocuments().values()].join("---\n").trimEnd()));
 }
 
 function findManagers(

@@ -11,6 +11,7 @@ import type { Session } from "../../node/commands/session.ts";
 import { sessionCommands } from "../../node/commands/session-commands.ts";
 import { observeNode } from "../../node/node-metrics.ts";
 import { nodeOptions } from "../../node/node-options.ts";
+import { crdDocuments } from "../../operator/cli/crds.ts";
 import { Manager } from "../../operator/manager/manager.ts";
 import { managerOptions } from "../../operator/manager-process.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -23,6 +24,7 @@ export function references(): ReadonlyMap<string, string> {
     ["docs/reference/commands.md", commandsText()],
     ["docs/reference/options.md", optionsText()],
     ["docs/reference/metrics.md", metricsText()],
+    ...[...crdDocuments()].map(([name, text]): [string, string] => [`crds/${name}`, `# ${NOTE}\n${text}`]),
   ]);
 }
 
