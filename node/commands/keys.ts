@@ -62,6 +62,10 @@ function executeDbsize({ reply, tx }: DataContext): void {
   reply.integer(tx.recordCount());
 }
 
+function executeExpiring({ reply, tx }: DataContext): void {
+  reply.integer(tx.expiringCount());
+}
+
 function executeFlush({ argv, reply, tx }: DataContext): void {
   const isMode = argv.count === 2 && (isWord(argv, 1, ASYNC) || isWord(argv, 1, SYNC));
   if (argv.count > 1 && !isMode) {
@@ -146,6 +150,19 @@ const wholeKeyCommands: readonly DataCommand[] = [
     summary: "Counts the keys of the table, expired ones that are not collected yet included.",
     complexity: "O(1) for each slot",
     execute: executeDbsize,
+  },
+  {
+    ...COMMON,
+    name: "pika|expiring",
+    group: "server",
+    arity: 2,
+    flags: ["readonly", "fast"],
+    keys: NO_KEYS,
+    fanOut: { over: "leaders", join: "sum" },
+    since: "1.0.0",
+    summary: "Counts the keys of the table that have an expiry, expired ones that are not collected yet included.",
+    complexity: "O(1) for each slot",
+    execute: executeExpiring,
   },
   {
     ...COMMON,

@@ -327,6 +327,7 @@ export class Engine {
       applied: { index: 0, term: 0, crc: 0 },
       nowMs: 0,
       keyCount: 0,
+      expiringCount: 0,
       nextTreeId: 1,
       sizeBytes: 0,
     };

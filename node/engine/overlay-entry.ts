@@ -4,6 +4,7 @@
  */
 
 import { FLAG_PAGE, hashPage, PAGE_KEY_BYTES, writePageKey } from "./cache-entry.ts";
+import { hasRecordExpiry } from "./record-format.ts";
 import type { Ref } from "./slab.ts";
 import type { PageNumber, TreeId, View } from "./transaction.ts";
 
@@ -33,6 +34,8 @@ export class OverlayEntry {
   /** Whether it existed before the transaction, and its key and value bytes then. */
   existed = false;
   oldBytes = 0;
+  /** Of a record: whether it had an expiry before the transaction. */
+  hadExpiry = false;
   /** The value is `head` and then `body[bodyStart, bodyEnd)`. */
   head: Buffer = EMPTY;
   body: Buffer = EMPTY;
@@ -42,6 +45,7 @@ export class OverlayEntry {
 
   startRecord(hash: number, buf: Buffer, start: number, end: number): void {
     this.pageFlag = 0;
+    this.hadExpiry = false;
     this.hash = hash;
     this.keyBuf = buf;
     this.keyStart = start;
@@ -91,6 +95,18 @@ export class OverlayEntry {
   get isPresent(): boolean {
     if (this.state === OVERLAY_LOADED || this.state === OVERLAY_KNOWN) return this.existed;
     return this.state === OVERLAY_WRITTEN;
+  }
+
+  /** Of a written record: whether its new value has an expiry. */
+  get hasExpiry(): boolean {
+    return this.head.length > 0 ? hasRecordExpiry(this.head, 0) : hasRecordExpiry(this.body, this.bodyStart);
+  }
+
+  /** By how much it changes the number of records with an expiry: -1, 0 or 1. */
+  get expiringDelta(): number {
+    if (this.pageFlag !== 0) return 0;
+    if (this.state === OVERLAY_WRITTEN) return (this.hasExpiry ? 1 : 0) - (this.hadExpiry ? 1 : 0);
+    return this.state === OVERLAY_DELETED && this.hadExpiry ? -1 : 0;
   }
 
   /** Points `out` at the value; joins head and body first where they are apart. */

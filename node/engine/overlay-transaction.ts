@@ -5,7 +5,7 @@
  * Invariants
  * - The cache does not change between `begin` and the end, so that Views into it stay valid; what was read from the
  *   database is held here meanwhile.
- * - Whoever writes a record knows whether it existed, so that the key count is exact.
+ * - Whoever writes a record knows whether it existed and whether it had an expiry, so that both counts are exact.
  * - A command on cached small records makes no garbage: overlay entries are pooled, the last lookup is remembered.
  */
 
@@ -29,6 +29,7 @@ import {
 import { PageBuffers } from "./page-buffers.ts";
 import type { MissedEntry, ReadPath } from "./read-path.ts";
 import type { RecordCache } from "./record-cache.ts";
+import { hasRecordExpiry } from "./record-format.ts";
 import { scanMerged } from "./record-scan.ts";
 import type { Ref } from "./slab.ts";
 import type { LoadedRange, SlotSpace } from "./slot-space.ts";
@@ -295,6 +296,12 @@ export class OverlayTransaction implements Transaction {
     return (this.#isFlushed ? 0 : this.#activeSpace().keyCount) + this.#countDelta;
   }
 
+  expiringCount(): number {
+    let count = this.#isFlushed ? 0 : this.#activeSpace().expiringCount;
+    for (const entry of this.#overlay.list()) count += entry.expiringDelta;
+    return count;
+  }
+
   flushAll(): void {
     const space = this.#activeSpace();
     if (this.#hasWrites || space.keyCount > 0 || space.sizeBytes > 0) {
@@ -312,6 +319,7 @@ export class OverlayTransaction implements Transaction {
     const isAlone = count === 1;
     for (let i = 0; i < count; i++) {
       const entry = this.#overlay.at(i);
+      space.expiringCount += entry.expiringDelta;
       if (entry.state === OVERLAY_WRITTEN) {
         cache.write(space, entry, isAlone);
         const newBytes = entry.keyEnd - entry.keyStart + entry.head.length + entry.bodyEnd - entry.bodyStart;
@@ -373,6 +381,7 @@ export class OverlayTransaction implements Transaction {
   #setPrevious(entry: OverlayEntry, ref: Ref): void {
     const existed = ref !== 0 && (this.#cache.flagsOf(ref) & FLAG_ABSENT) === 0;
     entry.setPrevious(ref, existed, existed ? this.#cache.sizeOf(ref) : 0);
+    if (existed && entry.pageFlag === 0) entry.hadExpiry = this.#cache.hasExpiry(ref);
   }
 
   #loadRecord(hash: number, buf: Buffer, start: number, end: number): OverlayEntry {
@@ -415,6 +424,7 @@ export class OverlayTransaction implements Transaction {
     entry.state = OVERLAY_LOADED;
     entry.setWhole(value ?? EMPTY);
     entry.setPrevious(0, value !== undefined, value === undefined ? 0 : entry.keyEnd - entry.keyStart + value.length);
+    if (entry.pageFlag === 0) entry.hadExpiry = value !== undefined && hasRecordExpiry(value, 0);
   }
 
   /** Whether what is not cached is to be read on the thread pool rather than here. */

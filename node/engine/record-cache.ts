@@ -26,6 +26,7 @@ import type { DirtyList } from "./dirty-list.ts";
 import type { DirtyTracker } from "./dirty-tracker.ts";
 import type { Generation } from "./key-codec.ts";
 import type { OverlayEntry } from "./overlay-entry.ts";
+import { hasRecordExpiry } from "./record-format.ts";
 import { ALLOCATED, type Ref, type Slab, type SlabChunk } from "./slab.ts";
 import type { FrozenSet, SlotSpace } from "./slot-space.ts";
 import type { TreeId, View } from "./transaction.ts";
@@ -119,6 +120,16 @@ export class RecordCache {
     const { words } = this.slab.chunkOf(ref);
     const at = this.slab.wordOf(ref);
     return ((words[at + WORD_FLAGS] as number) & KEY_LENGTH_MASK) + (words[at + WORD_LENGTH] as number);
+  }
+
+  /** Whether the record at `ref`, which exists, has an expiry. */
+  hasExpiry(ref: Ref): boolean {
+    const { buf, words } = this.slab.chunkOf(ref);
+    const at = this.slab.wordOf(ref);
+    return hasRecordExpiry(
+      buf,
+      (at << 2) + ENTRY_HEADER_BYTES + ((words[at + WORD_FLAGS] as number) & KEY_LENGTH_MASK),
+    );
   }
 
   /**

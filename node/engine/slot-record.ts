@@ -4,10 +4,10 @@
  * Source: docs/formats/keys.md, "Slot record". 80 bytes, big-endian:
  *
  * version u8 (1) · flags u8 (0) · 0 u16 · crc u32 · replica u64 · generation u64 · index u64 · term u64 · nowMs u64 ·
- * key count u64 · next tree id u64 · bytes u64 · reserved u64 (0)
+ * key count u64 · next tree id u64 · bytes u64 · expiring count u64
  *
  * Example: replica 2, generation 7, nothing applied, next tree 1 starts with
- * 01 00 0000 00000000 0000000000000002 0000000000000007 and ends in zeros but for the next tree id.
+ * 01 00 0000 00000000 0000000000000002 0000000000000007 and goes on in zeros but for the next tree id.
  * Refuses a version or a length that it does not know.
  */
 
@@ -32,6 +32,8 @@ export interface SlotRecord {
   /** The slot's time: never goes back. Milliseconds since 1970. */
   readonly nowMs: number;
   readonly keyCount: number;
+  /** Keys that have an expiry. */
+  readonly expiringCount: number;
   readonly nextTreeId: number;
   /** Estimated bytes of keys and values of records and pages. */
   readonly sizeBytes: number;
@@ -48,7 +50,8 @@ export function encodeSlotRecord(record: SlotRecord): Buffer {
   at = writeU64(out, at, record.nowMs);
   at = writeU64(out, at, record.keyCount);
   at = writeU64(out, at, record.nextTreeId);
-  writeU64(out, at, record.sizeBytes);
+  at = writeU64(out, at, record.sizeBytes);
+  writeU64(out, at, record.expiringCount);
   return out;
 }
 
@@ -68,5 +71,6 @@ export function decodeSlotRecord(buf: Buffer): SlotRecord {
     keyCount: readU64(buf, 48),
     nextTreeId: readU64(buf, 56),
     sizeBytes: readU64(buf, 64),
+    expiringCount: readU64(buf, 72),
   };
 }

@@ -65,6 +65,8 @@ export class SlotSpace {
   /** Never goes back. Milliseconds since 1970. */
   nowMs: number;
   keyCount: number;
+  /** Keys that have an expiry, collected or not. */
+  expiringCount: number;
   nextTreeId: number;
   /** Keys and values of records and pages, estimated. */
   sizeBytes: number;
@@ -103,6 +105,7 @@ export class SlotSpace {
     this.appliedCrc = record.applied.crc;
     this.nowMs = record.nowMs;
     this.keyCount = record.keyCount;
+    this.expiringCount = record.expiringCount;
     this.nextTreeId = record.nextTreeId;
     this.sizeBytes = record.sizeBytes;
     this.isComplete = isComplete;
@@ -138,6 +141,7 @@ export class SlotSpace {
       applied: { index: this.appliedIndex, term: this.appliedTerm, crc: this.appliedCrc },
       nowMs: this.nowMs,
       keyCount: this.keyCount,
+      expiringCount: this.expiringCount,
       nextTreeId: this.nextTreeId,
       sizeBytes: Math.max(0, this.sizeBytes),
     };
@@ -146,6 +150,7 @@ export class SlotSpace {
   /** The slot has just been given a new generation. */
   startEmpty(): void {
     this.keyCount = 0;
+    this.expiringCount = 0;
     this.sizeBytes = 0;
     this.isComplete = true;
     this.droppedTrees = [];
@@ -166,6 +171,7 @@ export class SlotSpace {
     this.appliedCrc = flushed.applied.crc;
     this.nowMs = flushed.nowMs;
     this.keyCount = flushed.keyCount;
+    this.expiringCount = flushed.expiringCount;
     this.nextTreeId = flushed.nextTreeId;
     this.sizeBytes = flushed.sizeBytes;
     this.isComplete = false;

@@ -80,6 +80,8 @@ export interface Transaction {
   scanRecords(fromHash: number, visit: (key: View, value: View) => boolean): number;
   /** Records of the slot, expired ones that are not collected yet included. */
   recordCount(): number;
+  /** Those of them that have an expiry. */
+  expiringCount(): number;
   /** FLUSHDB: the slot continues under a new, empty generation at commit. */
   flushAll(): void;
 }

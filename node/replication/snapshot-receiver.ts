@@ -63,12 +63,12 @@ export class SnapshotReceiver {
 
   /** Resolves when it is installed, failed or cancelled, and nothing of it runs any more. */
   async run(): Promise<void> {
-    const { position, nowMs, keyCount, sizeBytes } = this.#begin;
+    const { position, nowMs, keyCount, expiringCount, sizeBytes } = this.#begin;
     let sink: SnapshotSink | undefined;
     let isCommitted = false;
     let failure: string | undefined;
     try {
-      sink = await this.#log.installSnapshot({ position, nowMs, keyCount, sizeBytes });
+      sink = await this.#log.installSnapshot({ position, nowMs, keyCount, expiringCount, sizeBytes });
       failure = await this.#writeAll(sink);
       if (failure === undefined && !this.#isOver) {
         isCommitted = true;

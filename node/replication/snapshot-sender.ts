@@ -79,8 +79,8 @@ export class SnapshotSender {
   async #send(source: SnapshotSource): Promise<boolean> {
     const { channel, stream, term, cause } = this.#target;
     if (!this.#isWanted()) return false;
-    const { position, nowMs, keyCount, sizeBytes } = source;
-    channel.send("snapshotBegin", stream, { term, position, nowMs, keyCount, sizeBytes, cause });
+    const { position, nowMs, keyCount, expiringCount, sizeBytes } = source;
+    channel.send("snapshotBegin", stream, { term, position, nowMs, keyCount, expiringCount, sizeBytes, cause });
     let entryCount = 0;
     for (;;) {
       const entries = await source.next(CHUNK_BYTES);

@@ -183,7 +183,10 @@ export class ClientServer implements Service {
       extra: node.infoLines,
     });
     const clusterDeps = { routes: this.#routes, executors, keysCommand: dataCommandNamed(registry, "keys") };
-    const countCommand = dataCommandNamed(registry, "dbsize");
+    const keyCommands = {
+      all: dataCommandNamed(registry, "dbsize"),
+      expiring: dataCommandNamed(registry, "pika|expiring"),
+    };
     return {
       tables,
       runner,
@@ -193,7 +196,7 @@ export class ClientServer implements Service {
       slowLogOf: (session) => slowLog.viewOf(() => session.access.table.id),
       clusterOf: (session) => createClusterView(clusterDeps, () => session.access.table),
       nodeOf: (session) =>
-        createNodeControl(session, { clock, info, node, spread, waits, statistics, plans, countCommand }),
+        createNodeControl(session, { clock, info, node, spread, waits, statistics, plans, keyCommands }),
     };
   }
 

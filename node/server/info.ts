@@ -52,6 +52,13 @@ function wantedSections(asked: readonly string[]): readonly string[] {
   return ALL_SECTIONS.filter((section) => wanted.has(section));
 }
 
+/** Records of a table, expired ones that are not collected yet included. */
+export interface KeyCounts {
+  readonly all: number;
+  /** Those that have an expiry. */
+  readonly expiring: number;
+}
+
 export class InfoText {
   readonly #sources: InfoSources;
   readonly #startedMs: number;
@@ -61,11 +68,11 @@ export class InfoText {
     this.#startedMs = sources.clock.monotonicMs();
   }
 
-  /** @param keyCount live records of the asker's table, asked for only if the keyspace is wanted. */
-  async write(asked: readonly string[], keyCount: () => Promise<number>): Promise<string> {
+  /** @param countKeys counts the records of the asker's table, asked for only if the keyspace is wanted. */
+  async write(asked: readonly string[], countKeys: () => Promise<KeyCounts>): Promise<string> {
     const parts: string[] = [];
     for (const section of wantedSections(asked)) {
-      const lines = section === "keyspace" ? await keyspace(keyCount) : this.#lines(section);
+      const lines = section === "keyspace" ? await keyspace(countKeys) : this.#lines(section);
       const all = { ...lines, ...this.#sources.extra(section) };
       const text = Object.entries(all).map(([name, value]) => `${name}:${value}\r\n`);
       parts.push(`# ${section[0]?.toUpperCase()}${section.slice(1)}\r\n${text.join("")}`);
@@ -199,7 +206,8 @@ function cpu(): InfoLines {
   return { used_cpu_sys: (system / 1e6).toFixed(6), used_cpu_user: (user / 1e6).toFixed(6) };
 }
 
-async function keyspace(keyCount: () => Promise<number>): Promise<InfoLines> {
-  const keys = await keyCount();
-  return keys > 0 ? { db0: `keys=${keys},expires=0,avg_ttl=0` } : {};
+/** The average time to live is not known: 0, as Redis says where it has not sampled any. */
+async function keyspace(countKeys: () => Promise<KeyCounts>): Promise<InfoLines> {
+  const { all, expiring } = await countKeys();
+  return all > 0 ? { db0: `keys=${all},expires=${expiring},avg_ttl=0` } : {};
 }

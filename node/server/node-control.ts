@@ -9,7 +9,7 @@ import type { DataCommand } from "../commands/command.ts";
 import type { NodeControl } from "../commands/session.ts";
 import { headerNumber, isErrorReply } from "../resp/reply-scan.ts";
 import type { CommandPlan } from "./command-plan.ts";
-import type { InfoText } from "./info.ts";
+import type { InfoText, KeyCounts } from "./info.ts";
 import type { ReplicaWaits } from "./replica-waits.ts";
 import type { ClientSession } from "./session.ts";
 import type { SpreadRunner } from "./spread-runner.ts";
@@ -25,8 +25,8 @@ export interface NodeControlDeps {
   readonly spread: SpreadRunner;
   readonly statistics: Statistics;
   readonly plans: () => Iterable<CommandPlan>;
-  /** DBSIZE. */
-  readonly countCommand: DataCommand;
+  /** DBSIZE and PIKA EXPIRING. */
+  readonly keyCommands: { readonly all: DataCommand; readonly expiring: DataCommand };
 }
 
 export function createNodeControl(session: ClientSession, deps: NodeControlDeps): NodeControl {
@@ -51,10 +51,17 @@ export function createNodeControl(session: ClientSession, deps: NodeControlDeps)
 }
 
 /** Records of the connection's table in the whole cluster; 0 where a leader does not answer. */
-async function countKeys(session: ClientSession, deps: NodeControlDeps): Promise<number> {
-  const { table } = session.access;
-  if (!session.access.isAuthenticated || !table.exists) return 0;
-  const what = { table, command: deps.countCommand, argv: Argv.of("DBSIZE"), protocol: 2 as const };
-  const reply = await deps.spread.run(what);
-  return isErrorReply(reply) ? 0 : headerNumber(reply, 0);
+async function countKeys(session: ClientSession, deps: NodeControlDeps): Promise<KeyCounts> {
+  const { access } = session;
+  if (!access.isAuthenticated || !access.table.exists) return { all: 0, expiring: 0 };
+  const { keyCommands, spread } = deps;
+  const count = async (command: DataCommand, argv: Argv) => {
+    const reply = await spread.run({ table: access.table, command, argv, protocol: 2 });
+    return isErrorReply(reply) ? 0 : headerNumber(reply, 0);
+  };
+  const [all, expiring] = await Promise.all([
+    count(keyCommands.all, Argv.of("DBSIZE")),
+    count(keyCommands.expiring, Argv.of("PIKA", "EXPIRING")),
+  ]);
+  return { all, expiring };
 }

@@ -49,6 +49,8 @@ export interface SnapshotSource {
   /** The slot's time at the position. */
   readonly nowMs: number;
   readonly keyCount: number;
+  /** Keys that have an expiry. */
+  readonly expiringCount: number;
   /** Estimated. */
   readonly sizeBytes: number;
   /** The next entries, about `maxBytes` of them; none at the end. */
@@ -69,6 +71,8 @@ export interface SnapshotState {
   readonly position: LogPosition;
   readonly nowMs: number;
   readonly keyCount: number;
+  /** Keys that have an expiry. */
+  readonly expiringCount: number;
   readonly sizeBytes: number;
 }
 

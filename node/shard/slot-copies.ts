@@ -78,8 +78,8 @@ export class EngineSlotCopies implements SlotCopies {
     const sum = Buffer.alloc(DIGEST_BYTES);
     const space = spaceOf(engine, shard);
     if (record !== undefined) {
-      const { generation, nowMs, keyCount } = record;
-      const tx = new SnapshotTransaction({ snapshot, generation, nowMs, keyCount, hashKey: space.hashKey });
+      const { generation, nowMs } = record;
+      const tx = new SnapshotTransaction({ snapshot, generation, nowMs, counts: record, hashKey: space.hashKey });
       const dump = this.#dumpCommand();
       const iterator = store.iterate(recordRange(generation, 0), snapshot);
       for (;;) {
@@ -115,6 +115,7 @@ class EngineSnapshotSource implements SnapshotSource {
   readonly position;
   readonly nowMs: number;
   readonly keyCount: number;
+  readonly expiringCount: number;
   readonly sizeBytes: number;
   readonly #snapshot: StoreSnapshot;
   readonly #iterator: StoreIterator | undefined;
@@ -123,6 +124,7 @@ class EngineSnapshotSource implements SnapshotSource {
     this.position = record?.applied ?? { term: 0, index: 0, crc: 0 };
     this.nowMs = record?.nowMs ?? 0;
     this.keyCount = record?.keyCount ?? 0;
+    this.expiringCount = record?.expiringCount ?? 0;
     this.sizeBytes = record?.sizeBytes ?? 0;
     this.#snapshot = snapshot;
     this.#iterator = record && store.iterate(generationRange(record.generation), snapshot);
@@ -186,7 +188,7 @@ class EngineSnapshotSink implements SnapshotSink {
     assert(!this.#isEnded, "a snapshot is committed once");
     this.#isEnded = true;
     const shard = this.#shard;
-    const { position, nowMs, keyCount, sizeBytes } = this.#state;
+    const { position, nowMs, keyCount, expiringCount, sizeBytes } = this.#state;
     const { engine, node } = this.#deps;
     await shard.whileIdle(async () => {
       try {
@@ -203,6 +205,7 @@ class EngineSnapshotSink implements SnapshotSink {
           applied: position,
           nowMs,
           keyCount,
+          expiringCount,
           nextTreeId: this.#nextTreeId,
           sizeBytes,
         });

@@ -9,6 +9,7 @@ import { OperatingError } from "../base/errors.ts";
 import { type HashKey, hash32 } from "../base/hash.ts";
 import { Prng } from "../base/prng.ts";
 import { type Generation, pageKey, recordKey } from "../engine/key-codec.ts";
+import type { SlotRecord } from "../engine/slot-record.ts";
 import type { StoreSnapshot } from "../engine/store.ts";
 import type { PageNumber, Transaction, TreeId, View } from "../engine/transaction.ts";
 
@@ -17,7 +18,7 @@ export interface SnapshotPlace {
   readonly generation: Generation;
   readonly hashKey: HashKey;
   readonly nowMs: number;
-  readonly keyCount: number;
+  readonly counts: Pick<SlotRecord, "keyCount" | "expiringCount">;
 }
 
 export class SnapshotTransaction implements Transaction {
@@ -48,7 +49,11 @@ export class SnapshotTransaction implements Transaction {
   }
 
   recordCount(): number {
-    return this.#place.keyCount;
+    return this.#place.counts.keyCount;
+  }
+
+  expiringCount(): number {
+    return this.#place.counts.expiringCount;
   }
 
   writeRecord(): void {

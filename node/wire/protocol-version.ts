@@ -7,12 +7,14 @@ const HISTORY = [
   { version: 1, change: "the first; never released" },
   {
     version: 2,
-    change: "PositionsAsk, PositionsAnswer, and BinlogSyncOpen to fetch from a replica that does not lead",
+    change:
+      "PositionsAsk, PositionsAnswer, and BinlogSyncOpen to fetch from a replica that does not lead; never released",
   },
+  { version: 3, change: "SnapshotBegin has the number of keys with an expiry" },
 ] as const;
 
 /** The oldest version that this program still speaks. */
-export const OLDEST_PROTOCOL_VERSION: number = HISTORY[1].version;
+export const OLDEST_PROTOCOL_VERSION: number = HISTORY[2].version;
 /** The newest version that this program speaks. */
 export const NEWEST_PROTOCOL_VERSION: number = HISTORY[HISTORY.length - 1]?.version ?? OLDEST_PROTOCOL_VERSION;
 

@@ -24,6 +24,8 @@ export interface SnapshotBegin {
   /** The slot's nowMs there. */
   readonly nowMs: number;
   readonly keyCount: number;
+  /** Keys that have an expiry. */
+  readonly expiringCount: number;
   /** Estimated. */
   readonly sizeBytes: number;
   readonly cause: SnapshotCause;
@@ -35,6 +37,7 @@ export const snapshotBeginCodec: MessageCodec<SnapshotBegin> = {
     writePosition(out, m.position);
     out.u64(m.nowMs);
     out.u64(m.keyCount);
+    out.u64(m.expiringCount);
     out.u64(m.sizeBytes);
     out.u8(CAUSES[m.cause]);
   },
@@ -43,10 +46,11 @@ export const snapshotBeginCodec: MessageCodec<SnapshotBegin> = {
     const position = readPosition(input);
     const nowMs = input.u64();
     const keyCount = input.u64();
+    const expiringCount = input.u64();
     const sizeBytes = input.u64();
     const cause = CAUSE_BY_NUMBER.get(input.u8());
     if (cause === undefined) throw protocolError("a snapshot of an unknown cause");
-    return { term, position, nowMs, keyCount, sizeBytes, cause };
+    return { term, position, nowMs, keyCount, expiringCount, sizeBytes, cause };
   },
 };
 

@@ -6,7 +6,12 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hash32 } from "../../node/base/hash.ts";
-import { RECORD_STRING, writeRecordHeader } from "../../node/engine/record-format.ts";
+import {
+  hasRecordExpiry,
+  RECORD_STRING,
+  recordPayloadStart,
+  writeRecordHeader,
+} from "../../node/engine/record-format.ts";
 import { SCANNED_VALUE_BYTES } from "../../node/engine/record-pack.ts";
 import { type Transaction, View } from "../../node/engine/transaction.ts";
 
@@ -22,13 +27,26 @@ export function readText(tx: Transaction, key: string): string | undefined {
   const buf = Buffer.from(`[${key}]`);
   const view = new View();
   if (!tx.readRecord(buf, 1, buf.length - 1, view)) return undefined;
-  return view.buf.toString("latin1", view.start, view.end).slice(1);
+  return view.buf.toString("latin1", recordPayloadStart(view.buf, view.start), view.end);
 }
 
 export function writeText(tx: Transaction, key: string, value: string): void {
   const buf = Buffer.from(`[${key}]`);
   const body = Buffer.from(`<${value}>`, "latin1");
   tx.writeRecord({ buf, start: 1, end: buf.length - 1 }, HEAD, body, 1, body.length - 1);
+}
+
+/** A head of a record that expires, a fresh one: heads must stay as they are until the commit. */
+function expiringHead(): Buffer {
+  const head = Buffer.alloc(9);
+  writeRecordHeader(head, 0, { type: RECORD_STRING, isTree: false, expireAtMs: 5_000_000_000_000 });
+  return head;
+}
+
+function writeExpiringText(tx: Transaction, key: string, value: string): void {
+  const buf = Buffer.from(key);
+  const body = Buffer.from(value, "latin1");
+  tx.writeRecord({ buf, start: 0, end: buf.length }, expiringHead(), body, 0, body.length);
 }
 
 function deleteText(tx: Transaction, key: string): void {
@@ -44,7 +62,11 @@ export function scanAll(tx: Transaction, count = Number.POSITIVE_INFINITY): [str
     from = tx.scanRecords(from, (key, value) => {
       found.push([
         key.buf.toString("utf8", key.start, key.end),
-        value.buf.toString("latin1", value.start, value.end).slice(1, SCANNED_VALUE_BYTES),
+        value.buf.toString(
+          "latin1",
+          recordPayloadStart(value.buf, value.start),
+          Math.min(value.end, value.start + SCANNED_VALUE_BYTES),
+        ),
       ]);
       return --left > 0;
     });
@@ -52,15 +74,23 @@ export function scanAll(tx: Transaction, count = Number.POSITIVE_INFINITY): [str
   return found;
 }
 
-/** What `scanAll` must answer for a model. */
-export function inHashOrder(tx: Transaction, model: ReadonlyMap<string, string>): [string, string][] {
+/** What `scanAll` must answer for a model: of `expiring` records the header alone is sure to be there. */
+export function inHashOrder(
+  tx: Transaction,
+  model: ReadonlyMap<string, string>,
+  expiring: ReadonlySet<string> = new Set(),
+): [string, string][] {
   const hashOf = (key: string) => hash32(tx.hashKey, Buffer.from(key), 0, Buffer.byteLength(key));
-  const seen = [...model].map(([key, value]): [string, string] => [key, value.slice(0, SCANNED_VALUE_BYTES - 1)]);
+  const seen = [...model].map(([key, value]): [string, string] => [
+    key,
+    expiring.has(key) ? "" : value.slice(0, SCANNED_VALUE_BYTES - 1),
+  ]);
   return seen.sort(([a], [b]) => hashOf(a) - hashOf(b) || (a < b ? -1 : 1));
 }
 
 export type Operation =
   | { readonly kind: "write"; readonly key: string; readonly value: string }
+  | { readonly kind: "writeExpiring"; readonly key: string; readonly value: string }
   | { readonly kind: "delete"; readonly key: string }
   | { readonly kind: "rename"; readonly key: string; readonly to: string }
   | { readonly kind: "writePage"; readonly page: number; readonly fill: number; readonly length: number }
@@ -82,6 +112,7 @@ const fill = fc.nat(255);
 
 export const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("write" as const), key, value }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("writeExpiring" as const), key, value }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("delete" as const), key }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("rename" as const), key, to: key }) },
   {
@@ -102,12 +133,15 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof(
 /** The state that operations make: records, and the pages of one tree at a time. */
 export class SlotModel {
   records = new Map<string, string>();
+  /** Keys of the records that have an expiry. */
+  expiring = new Set<string>();
   pages = new Map<number, Buffer>();
   tree = 0;
 
   clone(): SlotModel {
     const copy = new SlotModel();
     copy.records = new Map(this.records);
+    copy.expiring = new Set(this.expiring);
     copy.pages = new Map(this.pages);
     copy.tree = this.tree;
     return copy;
@@ -120,10 +154,17 @@ export function applyOperation(tx: Transaction, model: SlotModel, each: Operatio
     case "write":
       writeText(tx, each.key, each.value);
       model.records.set(each.key, each.value);
+      model.expiring.delete(each.key);
+      break;
+    case "writeExpiring":
+      writeExpiringText(tx, each.key, each.value);
+      model.records.set(each.key, each.value);
+      model.expiring.add(each.key);
       break;
     case "delete":
       deleteText(tx, each.key);
       model.records.delete(each.key);
+      model.expiring.delete(each.key);
       break;
     case "rename":
       applyRename(tx, model, each.key, each.to);
@@ -136,6 +177,7 @@ export function applyOperation(tx: Transaction, model: SlotModel, each: Operatio
     case "flushAll":
       tx.flushAll();
       model.records.clear();
+      model.expiring.clear();
       model.pages.clear();
       model.tree = 0;
       break;
@@ -143,6 +185,7 @@ export function applyOperation(tx: Transaction, model: SlotModel, each: Operatio
       applyPageOperation(tx, model, each);
   }
   expect(tx.recordCount()).toBe(model.records.size);
+  expect(tx.expiringCount()).toBe(model.expiring.size);
 }
 
 function applyRename(tx: Transaction, model: SlotModel, from: string, to: string): void {
@@ -154,10 +197,16 @@ function applyRename(tx: Transaction, model: SlotModel, from: string, to: string
   if (text === undefined || from === to) return;
   const target = Buffer.from(to);
   // The body is a View of the other record: it must be copied before that memory is used for something else.
-  tx.writeRecord({ buf: target, start: 0, end: target.length }, HEAD, view.buf, view.start + 1, view.end);
+  const expires = hasRecordExpiry(view.buf, view.start);
+  const start = recordPayloadStart(view.buf, view.start);
+  const head = expires ? expiringHead() : HEAD;
+  tx.writeRecord({ buf: target, start: 0, end: target.length }, head, view.buf, start, view.end);
   tx.deleteRecord(buf, 0, buf.length);
   model.records.set(to, text);
   model.records.delete(from);
+  if (expires) model.expiring.add(to);
+  else model.expiring.delete(to);
+  model.expiring.delete(from);
 }
 
 type PageOperation = Extract<Operation, { readonly page: number }>;
@@ -188,10 +237,11 @@ function applyPageOperation(tx: Transaction, model: SlotModel, each: PageOperati
 /** Compares all that can be read with the model. */
 export function compareWithModel(tx: Transaction, model: SlotModel): void {
   expect(tx.recordCount()).toBe(model.records.size);
+  expect(tx.expiringCount()).toBe(model.expiring.size);
   for (const name of ["", "a", "b", "ab", "é", "cc", ...model.records.keys()]) {
     expect(readText(tx, name)).toBe(model.records.get(name));
   }
-  expect(scanAll(tx)).toEqual(inHashOrder(tx, model.records));
+  expect(scanAll(tx)).toEqual(inHashOrder(tx, model.records, model.expiring));
   const view = new View();
   for (const [number, bytes] of model.pages) {
     tx.readPage(model.tree, number, view);
@@ -251,7 +301,7 @@ export function describeTransaction(name: string, create: () => Promise<Transact
         tx.readRecord(buf, 0, 1, view);
         tx.writeRecord({ buf, start: 0, end: 1 }, head, view.buf, view.start + 1, view.end - 1);
       });
-      expect(await slot.run((tx) => readText(tx, "k"))).toBe(`${head.toString("latin1", 1)}abcdefghijklmnopqrstuvwxy`);
+      expect(await slot.run((tx) => readText(tx, "k"))).toBe("abcdefghijklmnopqrstuvwxy");
     });
 
     test("a page that does not exist is no silent nothing", async () => {

@@ -9,6 +9,7 @@
 import { assert } from "../../node/base/assert.ts";
 import { type HashKey, hash32 } from "../../node/base/hash.ts";
 import { Prng } from "../../node/base/prng.ts";
+import { hasRecordExpiry } from "../../node/engine/record-format.ts";
 import { MISS, type PageNumber, type Transaction, type TreeId, type View } from "../../node/engine/transaction.ts";
 
 const POISON = 0xaa;
@@ -248,6 +249,11 @@ export class MapTransaction implements Transaction {
 
   recordCount(): number {
     return this.#recordNames().length;
+  }
+
+  expiringCount(): number {
+    const values = this.#recordNames().map((name) => this.#records.get(name) ?? this.records.get(name));
+    return values.filter((value) => value !== undefined && hasRecordExpiry(value, 0)).length;
   }
 
   flushAll(): void {

@@ -221,6 +221,7 @@ export class MemoryReplica implements ReplicaLog {
       position,
       nowMs: 0,
       keyCount: entries.length,
+      expiringCount: 0,
       sizeBytes: 0,
       next: async () => {
         await this.#disk();

@@ -4,12 +4,25 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { keyCommands } from "../../../node/commands/keys.ts";
 import { stringCommands } from "../../../node/commands/strings.ts";
+import { hasRecordExpiry } from "../../../node/engine/record-format.ts";
 import { EngineCommands } from "../../support/engine-commands.ts";
 import { EngineHarness, TINY_CACHE_BYTES } from "../../support/engine-harness.ts";
 import { KeyModel } from "../../support/key-model.ts";
 import { keyStep } from "../../support/key-steps.ts";
 
 const families = [...stringCommands, ...keyCommands];
+
+/** Records with an expiry: as counted, and as a scan finds them. */
+function countExpiring(harness: EngineHarness): Promise<[number, number]> {
+  return harness.run((tx) => {
+    let found = 0;
+    tx.scanRecords(0, (_, value) => {
+      if (hasRecordExpiry(value.buf, value.start)) found++;
+      return true;
+    });
+    return [tx.expiringCount(), found];
+  });
+}
 
 test("random runs agree with the model through flushes and restarts", async () => {
   const options = { engine: { cacheBytes: TINY_CACHE_BYTES } };
@@ -28,6 +41,8 @@ test("random runs agree with the model through flushes and restarts", async () =
         expect(await commands.call(String(name), ...args)).toEqual(expected(model));
         if (event !== "nothing") await commands.harness.engine.flusher.flushAll();
         if (event === "restart") commands.harness = await commands.harness.crash(options);
+        const [counted, found] = await countExpiring(commands.harness);
+        expect(counted).toBe(found);
       }
       commands.harness.nowMs = nowMs;
       expect(((await commands.call("KEYS", "*")) as string[]).toSorted()).toEqual(model.liveKeys().toSorted());

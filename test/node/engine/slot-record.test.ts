@@ -9,12 +9,14 @@ const record: SlotRecord = {
   keyCount: 11,
   nextTreeId: 12,
   sizeBytes: 13,
+  expiringCount: 14,
 };
 
 test("a slot record survives its encoding", () => {
   const bytes = encodeSlotRecord(record);
   expect(bytes.length).toBe(80);
   expect(bytes.toString("hex", 0, 24)).toBe("01000000fedcba9800000000000000020000000000000007");
+  expect(bytes.toString("hex", 72)).toBe("000000000000000e");
   expect(decodeSlotRecord(bytes)).toEqual(record);
 });
 

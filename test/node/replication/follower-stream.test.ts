@@ -105,7 +105,14 @@ it("opens no stream while the log is being cut, but right after", async () => {
 });
 
 it("opens no stream while a copy that was broken off is being forgotten", async () => {
-  const begin = { term: TERM, position: { term: 1, index: 9, crc: 1 }, nowMs: 0, keyCount: 1, sizeBytes: 1 };
+  const begin = {
+    term: TERM,
+    position: { term: 1, index: 9, crc: 1 },
+    nowMs: 0,
+    keyCount: 1,
+    expiringCount: 0,
+    sizeBytes: 1,
+  };
   stream.onSnapshotBegin({ ...begin, cause: "logGone" });
   await settle();
   expect(stream.state).toBe("copying");
@@ -139,7 +146,7 @@ it("takes nothing of another term than its own", () => {
   expect(replica.last.index).toBe(0);
   expect(stream.state).toBe("opening");
   stream.onProbe({ term: TERM - 1, positions: [{ term: 0, index: 0, crc: 0 }] });
-  const snapshot = { position: { term: 1, index: 9, crc: 1 }, nowMs: 0, keyCount: 1, sizeBytes: 1 };
+  const snapshot = { position: { term: 1, index: 9, crc: 1 }, nowMs: 0, keyCount: 1, expiringCount: 0, sizeBytes: 1 };
   stream.onSnapshotBegin({ term: TERM - 1, ...snapshot, cause: "logGone" });
   expect(stream.state).toBe("opening");
 });

@@ -45,6 +45,13 @@ async function install(from: SlotReplica, to: SlotReplica, options: { stopAfter?
   return { sink, position: source.position };
 }
 
+/** Keys with an expiry, as a snapshot of the replica would say. */
+async function expiringCount(node: TestDataPlane): Promise<number> {
+  const source = await node.replica(0).openSnapshot();
+  await source.close();
+  return source.expiringCount;
+}
+
 test("the same log gives the same digest, whatever was flushed, cached or restarted", async () => {
   const leader = await new TestDataPlane(new TestDisk()).lead(1);
   await fill(leader);
@@ -74,12 +81,14 @@ test("a snapshot gives the state at its position, and the log goes on from there
   expect(follower.replica(0).last).toEqual(position);
   expect(follower.replica(0).applied).toEqual(position);
   expect(follower.replica(0).durableIndex).toBe(position.index);
+  expect(await expiringCount(follower)).toBe(40);
   await copyLog(leader.replica(0), follower.replica(0), follower);
   const digest = await leader.replica(0).digest();
   expect(await follower.replica(0).digest()).toBe(digest);
   follower = await follow(await follower.die(1));
   expect(follower.replica(0).last).toEqual(leader.replica(0).last);
   expect(await follower.replica(0).digest()).toBe(digest);
+  expect(await expiringCount(follower)).toBe(80);
   await follower.replica(0).becomeLeader(9);
   expect(await follower.run(0, "LLEN", "list")).toBe(await leader.run(0, "LLEN", "list"));
 });

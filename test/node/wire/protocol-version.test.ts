@@ -16,5 +16,5 @@ it("chooses the newest version that both speak, or none", () => {
 });
 
 it("speaks the version that it is first released with", () => {
-  expect([OLDEST_PROTOCOL_VERSION, NEWEST_PROTOCOL_VERSION]).toEqual([2, 2]);
+  expect([OLDEST_PROTOCOL_VERSION, NEWEST_PROTOCOL_VERSION]).toEqual([3, 3]);
 });

@@ -80,8 +80,8 @@ function talk(a: Handshake, b: Handshake, tamper: (frame: Sent) => Sent | undefi
 describe("the handshake", () => {
   it("opens both sides when everything fits", () => {
     const { a, b, said } = talk(dialer(), acceptor());
-    expect(a).toEqual({ kind: "open", peer: B, version: 2 });
-    expect(b).toEqual({ kind: "open", peer: A, version: 2 });
+    expect(a).toEqual({ kind: "open", peer: B, version: 3 });
+    expect(b).toEqual({ kind: "open", peer: A, version: 3 });
     expect(said.map(({ type }) => type)).toEqual([1, 2, 3, 4]);
   });
 
@@ -89,8 +89,8 @@ describe("the handshake", () => {
     const nonces = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)] as const;
     const { said } = talk(dialer({ nonce: nonces[0] }), acceptor({ nonce: nonces[1] }));
     expect(said.slice(2).map(({ payload }) => payload.toString("hex"))).toEqual([
-      "2a0c5237b2ffe04567cd1ec914a5cb52581dbacc3e5f50177e569d448f18655e",
-      "446b6bd5cea10ab9446c9291ddbad9da3c19d8bce8eb5962851b6fc2fba7262c",
+      "4045a902e178aa63bdb77abb4844037fdc6a6d1316b16c4210d30ea827a46582",
+      "0f96f0b7cfee7ddb4aa8c779674f22b897ba522bb06e73d5a6b6a6a6c9a39bbf",
     ]);
   });
 
