@@ -73,18 +73,22 @@ export class Transaction implements SessionTransaction {
     this.isOpen = true;
   }
 
-  /** A command was refused: EXEC will answer EXECABORT. */
+  /** A command was refused: EXEC will answer EXECABORT, so what was queued is let go and no more is kept. */
   spoil(): void {
-    if (this.isOpen) this.#isSpoilt = true;
+    if (!this.isOpen) return;
+    this.#isSpoilt = true;
+    this.#commands = [];
+    this.#queuedBytes = 0;
   }
 
   /** Queues a command; answers undefined or the error text, which spoils the transaction. */
   queue(plan: CommandPlan, argv: Argv): string | undefined {
     const error = this.#refusal(plan, argv);
     if (error !== undefined) {
-      this.#isSpoilt = true;
+      this.spoil();
       return error;
     }
+    if (this.#isSpoilt) return undefined;
     const owned = argv.own();
     this.#queuedBytes += owned.buf.length + COMMAND_BYTES;
     this.#commands.push({ plan, argv: owned });

@@ -21,7 +21,7 @@ import { type ApiReply, answer, fault } from "./api/api-reply.ts";
 import { type ClusterState, findTable, type Observations, toTopology } from "./core/cluster-state.ts";
 import { type DesiredResult, deleteTable, putCluster, putTable } from "./core/desired-state.ts";
 import { planState } from "./core/plan.ts";
-import { judgeRegistration, raiseTerms, recordStart } from "./core/registration.ts";
+import { judgeRegistration, type RegistrationVerdict, raiseTerms, recordStart } from "./core/registration.ts";
 import { Executor } from "./executor.ts";
 import { HeartbeatBook } from "./heartbeats.ts";
 import type { MetadataKeys } from "./store/keys.ts";
@@ -112,7 +112,7 @@ export class LeaderSession {
 
   async register(request: RegisterRequest): Promise<ApiReply> {
     const { clock } = this.#deps;
-    let verdict = judgeRegistration(this.#loaded, request, (node) => this.#mayBeAlive(node));
+    let verdict: RegistrationVerdict = judgeRegistration(this.#loaded, request, (node) => this.#mayBeAlive(node));
     if (verdict.kind === "refused") return fault(verdict.code, verdict.message);
     if (verdict.kind === "accepted") {
       await this.#executor.mutate((state) => raiseTerms(state, request));
@@ -120,6 +120,8 @@ export class LeaderSession {
         verdict = judgeRegistration(state, request, (node) => this.#mayBeAlive(node));
         return verdict.kind === "accepted" ? recordStart(state, request) : state;
       });
+      const settled = verdict as RegistrationVerdict;
+      if (settled.kind === "refused") return fault(settled.code, settled.message);
       const nowMs = clock.monotonicMs();
       this.heartbeats.register(request.nodeId, { startId: request.startId, positions: request.replicas, nowMs });
       await this.plan();

@@ -6,6 +6,7 @@
 
 import { type TableId, tableId } from "../../../node/meta/ids.ts";
 import type { DeleteTableRequest, PutClusterRequest, PutTableRequest } from "../../../node/meta/manager-api.ts";
+import { MAX_TABLES } from "../../../node/meta/schemas.ts";
 import { type ClusterState, findTable, type Intent, type TableRecord, withEntry } from "./cluster-state.ts";
 import { wantedReplicas } from "./plan.ts";
 
@@ -22,9 +23,6 @@ export type DesiredResult =
 interface Wish extends Intent {
   readonly adopt?: string | undefined;
 }
-
-/** Tables of one cluster: what the topology's schema allows. */
-const MAX_TABLES = 4096;
 
 function refuse(code: DesiredFault["code"], message: string, path?: string): DesiredResult {
   return { ok: false, fault: { code, message, path } };

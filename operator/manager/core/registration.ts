@@ -6,6 +6,7 @@
 
 import type { NodeId, ReplicaId } from "../../../node/meta/ids.ts";
 import type { RegisterRequest } from "../../../node/meta/manager-api.ts";
+import { MAX_NODES } from "../../../node/meta/schemas.ts";
 import type { SlotAssignment, TopologyNode } from "../../../node/meta/topology.ts";
 import { type ClusterState, type NodeRecord, withEntry } from "./cluster-state.ts";
 
@@ -13,7 +14,7 @@ export type RegistrationVerdict =
   | { readonly kind: "accepted" }
   /** This id is no member any more. */
   | { readonly kind: "retired" }
-  | { readonly kind: "refused"; readonly code: "NameInUse"; readonly message: string };
+  | { readonly kind: "refused"; readonly code: "NameInUse" | "NotSupported"; readonly message: string };
 
 /** Whether a node may join or come back. */
 export function judgeRegistration(
@@ -42,7 +43,16 @@ export function judgeRegistration(
       `this one has id ${request.nodeId}: stop the other one, or give this one another name`;
     return { kind: "refused", code: "NameInUse", message };
   }
+  if (known === undefined && namesake === undefined && countMembers(state) >= MAX_NODES) {
+    return { kind: "refused", code: "NotSupported", message: `a cluster has at most ${MAX_NODES} nodes` };
+  }
   return { kind: "accepted" };
+}
+
+function countMembers(state: ClusterState): number {
+  let count = 0;
+  for (const { node } of state.nodes.values()) if (node.state !== "retired") count++;
+  return count;
 }
 
 /** At the same address there can be no second one: the first is being restarted. */

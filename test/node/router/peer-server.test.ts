@@ -95,3 +95,32 @@ it("says which port it cannot have", async () => {
     message: expect.stringContaining(`127.0.0.1:${acceptor.server.port}: another process uses it`),
   });
 });
+
+it("holds so many strangers, and takes the next one once they are gone", async () => {
+  const acceptor = await started({ number: 2 });
+  const strangers = await Promise.all(Array.from({ length: 256 }, () => stranger(acceptor.server.port)));
+  const next = await stranger(acceptor.server.port);
+  await waitFor(next.isClosed);
+  expect(strangers.filter(({ isClosed }) => isClosed())).toEqual([]);
+  for (const { socket } of strangers) socket.destroy();
+  const dialer = await started({ number: 1 });
+  dialer.knows([portOf(acceptor)]);
+  await dialer.linked(acceptor);
+});
+
+it("turns dialers beyond the highest number of links away as busy", { timeout: 60_000 }, async () => {
+  const acceptor = await started({ number: 1 });
+  const dialers = Array.from({ length: 1024 }, (_, i) => new PeerNode({ number: i + 2 }));
+  cleanups.push(() => Promise.all(dialers.map((dialer) => dialer.pool.stop())).then(() => {}));
+  for (let at = 0; at < dialers.length; at += 128) {
+    await Promise.all(dialers.slice(at, at + 128).map((dialer) => dialer.pool.start()));
+    const batch = dialers.slice(at, at + 128);
+    for (const dialer of batch) dialer.knows([portOf(acceptor)]);
+    await Promise.all(batch.map((dialer) => dialer.linked(acceptor)));
+  }
+  await waitFor(() => acceptor.server.linkCount === 1024);
+  const more = await started({ number: 2000 });
+  more.knows([portOf(acceptor)]);
+  await waitFor(() => /busy/.test(failureOf(more) ?? ""));
+  expect(acceptor.server.linkCount).toBe(1024);
+});

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { MAX_TABLES } from "../../../../node/meta/schemas.ts";
 import { emptyState, findTable } from "../../../../operator/manager/core/cluster-state.ts";
 import { deleteTable, putCluster, putTable } from "../../../../operator/manager/core/desired-state.ts";
 import { clusterWith, tableSpec, withTable } from "../../../support/cluster-states.ts";
@@ -41,6 +42,16 @@ describe("desired state", () => {
     if (!result.ok || !before) throw new Error("must be accepted");
     const after = findTable(result.state, "t");
     expect(after?.table).toEqual({ ...before.table, passwordHashes, clientRouting: "Redirect" });
+  });
+
+  test("a cluster takes so many tables and not one more", () => {
+    let full = emptyState(CLUSTER);
+    for (let number = 0; number < MAX_TABLES; number++) full = withTable(full, `t${number}`);
+    const request = { owner: "o", generation: 1, spec: tableSpec() };
+    const one = putTable(full, { name: "more", request, nowMs: 0, hashSeed: "f".repeat(16) });
+    expect(codeOf(one)).toBe("NotSupported undefined");
+    const known = putTable(full, { name: "t5", request, nowMs: 0, hashSeed: "f".repeat(16) });
+    expect(codeOf(known)).toBe("ok");
   });
 
   test("the id of a table that was deleted is not given again", () => {

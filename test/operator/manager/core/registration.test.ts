@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { MAX_NODES } from "../../../../node/meta/schemas.ts";
 import type { SlotAssignment } from "../../../../node/meta/topology.ts";
 import type { ClusterState } from "../../../../operator/manager/core/cluster-state.ts";
 import { planState } from "../../../../operator/manager/core/plan.ts";
@@ -51,6 +52,21 @@ describe("registration", () => {
     expect(after.nodes.get(nodeIdOf(0))?.node.state).toBe("retired");
     expect(after.nodes.get(nodeIdOf(9))?.node.state).toBe("active");
     expect(judgeRegistration(after, registerRequest(0), dead)).toEqual({ kind: "retired" });
+  });
+
+  test("a node beyond the largest number is refused; one that takes a dead one's name is not", () => {
+    let full = state;
+    for (let number = 2; number < MAX_NODES; number++) full = recordStart(full, registerRequest(number));
+    expect(judgeRegistration(full, registerRequest(MAX_NODES), dead)).toEqual({
+      kind: "refused",
+      code: "NotSupported",
+      message: "a cluster has at most 1024 nodes",
+    });
+    const renewed = registerRequest(MAX_NODES, { name: "demo-nodes-7" });
+    expect(judgeRegistration(full, renewed, dead)).toEqual({ kind: "accepted" });
+    expect(judgeRegistration(full, registerRequest(8, { startId: "6".repeat(32) }), dead)).toEqual({
+      kind: "accepted",
+    });
   });
 
   test("a copy of a living node's data is refused; the node itself is not, restarted or moved", () => {
