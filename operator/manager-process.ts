@@ -6,19 +6,25 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { type Clock, SystemClock } from "../node/base/clock.ts";
 import { messageOf, OperatingError } from "../node/base/errors.ts";
-import { createLogger } from "../node/base/log.ts";
+import { createLogger, type Logger } from "../node/base/log.ts";
 import { Metrics } from "../node/base/metrics.ts";
 import type { OptionTable, OptionValues } from "../node/base/options.ts";
 import { ManagerClient } from "./manager/api/client.ts";
 import { Manager } from "./manager/manager.ts";
 import { EmbeddedMetadataStore } from "./manager/store/embedded-store.ts";
+import { followEtcdCredentials, readEtcdCredentials } from "./manager/store/etcd-credentials.ts";
 import type { MetadataStore } from "./manager/store/metadata-store.ts";
 
 export const managerOptions = {
   host: { kind: "text", default: "0.0.0.0", help: "address to listen on" },
   port: { kind: "count", default: 9230, min: 0, max: 65_535, help: "port of the HTTP API" },
   announceUrl: { kind: "text", default: "", help: "what others call this manager by; default: host and port" },
-  etcd: { kind: "list", default: [], help: "endpoints of etcd, http://host:2379" },
+  etcd: { kind: "list", default: [], help: "endpoints of etcd, http://host:2379 or https://host:2379" },
+  etcdCaFile: { kind: "text", default: "", help: "PEM file of the authorities that etcd's certificate may be of" },
+  etcdCertFile: { kind: "text", default: "", help: "PEM file of the client certificate that etcd is shown" },
+  etcdKeyFile: { kind: "text", default: "", help: "PEM file of that certificate's key" },
+  etcdUser: { kind: "text", default: "", help: "user of etcd" },
+  etcdPasswordFile: { kind: "text", default: "", help: "file with that user's password" },
   dataDir: { kind: "text", default: "", help: "directory of the embedded store, instead of etcd; one manager only" },
   prefix: {
     kind: "text",
@@ -75,7 +81,7 @@ export async function runManager(
   const logger = createLogger({ level: options.logLevel, fields: { process: "manager" } });
   const metrics = new Metrics();
   metrics.observeProcess("pika_manager_");
-  const store = await openStore(options, clock);
+  const store = await openStore(options, { clock, logger, signal: deps.signal });
   const failed = Promise.withResolvers<never>();
   const manager = new Manager(
     {
@@ -99,18 +105,24 @@ export async function runManager(
   }
 }
 
-async function openStore(options: OptionValues<typeof managerOptions>, clock: SystemClock): Promise<MetadataStore> {
+async function openStore(
+  options: OptionValues<typeof managerOptions>,
+  deps: { readonly clock: Clock; readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<MetadataStore> {
   const hasEtcd = options.etcd.length > 0;
   if (hasEtcd === (options.dataDir !== "")) {
     throw new OperatingError("InvalidOption", "give either --etcd or --data-dir: where the metadata are kept");
   }
-  if (hasEtcd) {
-    // Loaded here only: the client of etcd is a third of what every verb of the program would load.
-    const { EtcdMetadataStore } = await import("./manager/store/etcd-store.ts");
-    return new EtcdMetadataStore({ endpoints: [...options.etcd] }, clock);
+  if (!hasEtcd) {
+    mkdirSync(options.dataDir, { recursive: true });
+    return EmbeddedMetadataStore.open(options.dataDir, deps.clock);
   }
-  mkdirSync(options.dataDir, { recursive: true });
-  return EmbeddedMetadataStore.open(options.dataDir, clock);
+  const credentials = readEtcdCredentials(options);
+  // Loaded here only: the client of etcd is a third of what every verb of the program would load.
+  const { EtcdMetadataStore } = await import("./manager/store/etcd-store.ts");
+  const store = new EtcdMetadataStore({ endpoints: [...options.etcd], credentials }, deps.clock);
+  void followEtcdCredentials(options, { ...deps, renewed: (renewed) => store.useCredentials(renewed) });
+  return store;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

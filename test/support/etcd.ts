@@ -4,11 +4,14 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import http from "node:http";
+import https from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OperatingError } from "../../node/base/errors.ts";
+import type { TestCertificate } from "./certificates.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface Etcd {
@@ -29,14 +32,25 @@ export function hasEtcd(): boolean {
   return isThere;
 }
 
+/** Makes an etcd that speaks TLS and wants a client certificate. All PEM. */
+export interface EtcdTls {
+  readonly ca: string;
+  readonly server: TestCertificate;
+  readonly client: TestCertificate;
+}
+
 /** Starts an empty etcd and waits until it answers. */
-export async function startEtcd(): Promise<Etcd> {
+export async function startEtcd(tls?: EtcdTls): Promise<Etcd> {
   const directory = await mkdtemp(join(tmpdir(), "pika-etcd-"));
+  const secure = tls ? await writeTlsFiles(directory, tls) : [];
   for (let attempt = 0; ; attempt++) {
     const [client, peer] = [await freePort(), await freePort()];
-    const url = `http://127.0.0.1:${client}`;
-    const child = spawnEtcd(join(directory, String(attempt)), url, `http://127.0.0.1:${peer}`);
-    const isUp = await waitFor(async () => child.exitCode !== null || (await isHealthy(url))).then(
+    const url = tls ? `https://localhost:${client}` : `http://127.0.0.1:${client}`;
+    const own = ["--data-dir", join(directory, String(attempt)), ...secure];
+    // etcd listens on addresses only.
+    const listen = url.replace("localhost", "127.0.0.1");
+    const child = spawnEtcd(own, listen, `http://127.0.0.1:${peer}`);
+    const isUp = await waitFor(async () => child.exitCode !== null || (await isHealthy(url, tls))).then(
       () => child.exitCode === null,
     );
     // Another process may have taken a port between finding it free and using it.
@@ -58,10 +72,10 @@ export async function startEtcd(): Promise<Etcd> {
   }
 }
 
-function spawnEtcd(directory: string, client: string, peer: string): ChildProcess {
+function spawnEtcd(own: readonly string[], client: string, peer: string): ChildProcess {
   const args = [
     ["--name", "test"],
-    ["--data-dir", directory],
+    own,
     ["--listen-client-urls", client],
     ["--advertise-client-urls", client],
     ["--listen-peer-urls", peer],
@@ -73,13 +87,50 @@ function spawnEtcd(directory: string, client: string, peer: string): ChildProces
   return spawn("etcd", args.flat(), { stdio: "ignore" });
 }
 
-async function isHealthy(url: string): Promise<boolean> {
+/** Writes what etcd is to use; its arguments. */
+async function writeTlsFiles(directory: string, tls: EtcdTls): Promise<string[]> {
+  const file = async (name: string, text: string) => {
+    await writeFile(join(directory, name), text);
+    return join(directory, name);
+  };
+  const [ca, cert, key] = await Promise.all([
+    file("ca.crt", tls.ca),
+    file("server.crt", tls.server.cert),
+    file("server.key", tls.server.key),
+  ]);
+  return ["--client-cert-auth", "--trusted-ca-file", ca, "--cert-file", cert, "--key-file", key];
+}
+
+async function isHealthy(url: string, tls: EtcdTls | undefined): Promise<boolean> {
   try {
-    const reply = await fetch(`${url}/health`, { signal: AbortSignal.timeout(1000) });
-    return (await reply.text()).includes('"true"');
+    return (await askEtcd(`${url}/health`, { tls })).includes('"true"');
   } catch {
     return false;
   }
+}
+
+/** Asks etcd over HTTP: a GET, or with `body` a POST of JSON. */
+export function askEtcd(
+  url: string,
+  options: { readonly tls?: EtcdTls | undefined; readonly body?: unknown } = {},
+): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const { tls, body } = options;
+  const secure = tls ? { ca: tls.ca, cert: tls.client.cert, key: tls.client.key } : {};
+  const request = (tls ? https : http).request(
+    url,
+    { ...secure, method: body === undefined ? "GET" : "POST", timeout: 1000 },
+    (response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.on("end", () => resolve(Buffer.concat(parts).toString()));
+      response.on("error", reject);
+    },
+  );
+  request.on("timeout", () => request.destroy(new OperatingError("NoEtcd", `${url} does not answer`)));
+  request.on("error", reject);
+  request.end(body === undefined ? undefined : JSON.stringify(body));
+  return promise;
 }
 
 function freePort(): Promise<number> {

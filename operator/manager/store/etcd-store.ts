@@ -4,10 +4,12 @@
  * reads again, can tell. Leases are renewed by the caller, so that it knows by its own clock how long they hold.
  */
 
+import { rootCertificates } from "node:tls";
 import { Etcd3, EtcdLeaseInvalidError, type ICompare, type IKeyValue, type IOptions, type IRequestOp } from "etcd3";
 import { assert } from "../../../node/base/assert.ts";
 import type { Clock } from "../../../node/base/clock.ts";
 import { messageOf, OperatingError } from "../../../node/base/errors.ts";
+import type { EtcdCredentials } from "./etcd-credentials.ts";
 import {
   type CommitResult,
   MAX_TRANSACTION_BYTES,
@@ -26,8 +28,9 @@ import {
 } from "./metadata-store.ts";
 
 export interface EtcdStoreOptions {
-  /** `http://host:2379`, one or more. */
+  /** `http://host:2379` or `https://…`, one or more, of one kind. */
   readonly endpoints: readonly string[];
+  readonly credentials?: EtcdCredentials;
   /** A call that is not answered in so long has failed. */
   readonly timeoutMs?: number;
 }
@@ -41,26 +44,31 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 type Policy = NonNullable<NonNullable<IOptions["faultHandling"]>["global"]>;
 
 export class EtcdMetadataStore implements MetadataStore {
-  readonly #client: Etcd3;
+  readonly #endpoints: readonly string[];
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  readonly #watches = new Set<MetadataWatch>();
+  /** Each open watch with what tells its listener that it is lost. */
+  readonly #watches = new Map<MetadataWatch, () => void>();
+  #client: Etcd3;
   #isClosed = false;
 
   constructor(options: EtcdStoreOptions, clock: Clock) {
     this.#clock = clock;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    this.#client = new Etcd3({
-      hosts: [...options.endpoints],
-      grpcOptions: {
-        "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-        "grpc.initial_reconnect_backoff_ms": 100,
-        "grpc.min_reconnect_backoff_ms": 100,
-        "grpc.max_reconnect_backoff_ms": 1000,
-      },
-      faultHandling: { global: once(), host: once },
-      defaultCallOptions: (context) => (context.isStream ? {} : { deadline: this.#clock.wallMs() + this.#timeoutMs }),
-    });
+    this.#endpoints = options.endpoints;
+    this.#client = this.#connect(options.credentials ?? {});
+  }
+
+  /** Goes on with these. Watches are lost, as when etcd restarts; leases stay, they are etcd's. */
+  useCredentials(credentials: EtcdCredentials): void {
+    if (this.#isClosed) return;
+    const old = this.#client;
+    this.#client = this.#connect(credentials);
+    for (const [watch, lose] of [...this.#watches]) {
+      watch.close();
+      lose();
+    }
+    old.close();
   }
 
   async get(key: string): Promise<MetadataEntry | undefined> {
@@ -126,7 +134,7 @@ export class EtcdMetadataStore implements MetadataStore {
         watcher.cancel().catch(() => undefined);
       },
     };
-    this.#watches.add(watch);
+    this.#watches.set(watch, () => listener.onLost());
     watcher.on("data", (reply) => {
       if (isOpen && reply.events.length > 0) listener.onChanges(reply.events.map(toChange));
     });
@@ -141,8 +149,25 @@ export class EtcdMetadataStore implements MetadataStore {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const watch of this.#watches) watch.close();
+    for (const watch of [...this.#watches.keys()]) watch.close();
     this.#client.close();
+  }
+
+  #connect(credentials: EtcdCredentials): Etcd3 {
+    const { tls, user } = credentials;
+    return new Etcd3({
+      hosts: [...this.#endpoints],
+      ...(tls ? { credentials: toSslOptions(tls) } : {}),
+      ...(user ? { auth: { username: user.name, password: user.password } } : {}),
+      grpcOptions: {
+        "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+        "grpc.initial_reconnect_backoff_ms": 100,
+        "grpc.min_reconnect_backoff_ms": 100,
+        "grpc.max_reconnect_backoff_ms": 1000,
+      },
+      faultHandling: { global: once(), host: once },
+      defaultCallOptions: (context) => (context.isStream ? {} : { deadline: this.#clock.wallMs() + this.#timeoutMs }),
+    });
   }
 
   /** One renewal over a stream of its own: etcd has no other way to ask. */
@@ -201,6 +226,13 @@ class EtcdLease implements MetadataLease {
       if (!(error instanceof OperatingError && error.code === "LeaseLost")) throw error;
     }
   }
+}
+
+function toSslOptions(tls: NonNullable<EtcdCredentials["tls"]>): NonNullable<IOptions["credentials"]> {
+  return {
+    rootCertificate: tls.ca ?? Buffer.from(rootCertificates.join("\n")),
+    ...(tls.client ? { certChain: tls.client.cert, privateKey: tls.client.key } : {}),
+  };
 }
 
 /** A policy of etcd3 that runs a call once, whatever comes of it. */
