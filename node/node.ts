@@ -360,7 +360,7 @@ class PikaNode implements RunningNode {
     const { host, httpPort } = this.#options;
     const http = new AdminHttp(
       { host, port: httpPort },
-      { metrics: this.#metrics, waitingFor: () => this.#wait.waitingFor },
+      { log: this.#log, metrics: this.#metrics, waitingFor: () => this.#wait.waitingFor },
     );
     this.#http = http;
     this.#metrics.observeProcess("pika_node_");

@@ -1,14 +1,22 @@
 /**
  * The node's HTTP port: /healthz (the process answers), /readyz (ready, or what is waited for), /metrics (Prometheus).
  * No administration here: that is the manager's API.
+ * Limits: bodies are not read; connections, the time of a request, and headers (Node's 16 KiB) are bounded.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { codeOf, messageOf, OperatingError } from "../base/errors.ts";
 import type { Service } from "../base/lifecycle.ts";
+import type { Logger } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 
+/** Probes and a few scrapers; whoever holds more is a stranger. */
+const MAX_CONNECTIONS = 256;
+/** A request without a body is there at once. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
 export interface AdminHttpDeps {
+  readonly log: Logger;
   readonly metrics: Metrics;
   /** What the node waits for before it is ready; undefined: it is. */
   readonly waitingFor: () => string | undefined;
@@ -22,7 +30,9 @@ export class AdminHttp implements Service {
   constructor(address: { readonly host: string; readonly port: number }, deps: AdminHttpDeps) {
     this.#address = address;
     this.#deps = deps;
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    const limits = { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS };
+    this.#server = createServer(limits, (request, response) => void this.#answer(request, response));
+    this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
   get port(): number {
@@ -51,7 +61,7 @@ export class AdminHttp implements Service {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { metrics, waitingFor } = this.#deps;
+    const { waitingFor } = this.#deps;
     const path = (request.url ?? "/").split("?")[0];
     if (request.method !== "GET" && request.method !== "HEAD") return send(response, 405, "only GET\n");
     switch (path) {
@@ -62,7 +72,7 @@ export class AdminHttp implements Service {
         return what === undefined ? send(response, 200, "ready\n") : send(response, 503, `waiting for ${what}\n`);
       }
       case "/metrics":
-        return sendMetrics(response, metrics);
+        return sendMetrics(response, this.#deps);
       default:
         return send(response, 404, "known are /healthz, /readyz and /metrics\n");
     }
@@ -70,11 +80,12 @@ export class AdminHttp implements Service {
 }
 
 /** One metric that cannot be read must not end the process. */
-async function sendMetrics(response: ServerResponse, metrics: Metrics): Promise<void> {
+async function sendMetrics(response: ServerResponse, { metrics, log }: AdminHttpDeps): Promise<void> {
   let text: string;
   try {
     text = await metrics.text();
   } catch (error) {
+    log.error({ error }, "the metrics cannot be read");
     return send(response, 500, `the metrics cannot be read: ${messageOf(error)}\n`);
   }
   response.setHeader("content-type", metrics.contentType);

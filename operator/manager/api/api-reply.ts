@@ -25,6 +25,7 @@ const FAULT_STATUS = {
   NotSupported: 422,
   ProtocolVersion: 426,
   NotBuilt: 501,
+  Busy: 503,
   NoLeader: 503,
   StoreUnavailable: 503,
   Internal: 500,

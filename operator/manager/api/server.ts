@@ -1,7 +1,7 @@
 /**
  * The manager's HTTP server: reads requests, checks proofs, finds routes, passes on what only the leader can answer,
  * and proves replies. What answers is in routes.ts.
- * Limits: bodies of 16 MiB, 64 KiB of headers (Node's limit), requests of 60 s, 2,048 connections.
+ * Limits: bodies (body-reader.ts), 16 KiB of headers (Node's limit), requests of 60 s, 2,048 connections.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -16,12 +16,14 @@ import {
   type CallIdentity,
   ChallengeBook,
   checkRequest,
+  PROOF_HEADERS,
   proveReply,
   type RequestFault,
   UNKNOWN,
 } from "../../../node/meta/request-proof.ts";
 import type { LeaderSession } from "../leader-session.ts";
 import { type ApiReply, answer, fault } from "./api-reply.ts";
+import { BodyReader, MAX_BODY_BYTES } from "./body-reader.ts";
 import { makeOpenApi } from "./openapi.ts";
 import { matchRoute } from "./routes.ts";
 
@@ -58,7 +60,6 @@ export interface ApiServerDeps {
 /** A call that a manager passes on carries it, so that none goes round in a circle. */
 export const PASSED_ON_HEADER = "pika-passed-on";
 
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_CONNECTIONS = 2048;
 const PROOF_FUNCTIONS = { mac: hmacSha256, isSame: isSameSecret };
@@ -75,6 +76,7 @@ export class ApiServer implements Service {
   readonly #deps: ApiServerDeps;
   readonly #server: Server;
   readonly #book: ChallengeBook;
+  readonly #bodies = new BodyReader();
   readonly #requests;
   readonly #stopping = new AbortController();
 
@@ -124,12 +126,34 @@ export class ApiServer implements Service {
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const path = (incoming.url ?? "").split("?", 1)[0] ?? "";
-    if (incoming.method === "GET" && (await this.#serveOpen(path, outgoing))) return;
-    const body = await readBody(incoming);
-    if (body === undefined) {
-      send(outgoing, fault("BodyTooLarge", `a body has at most ${MAX_BODY_BYTES} bytes`), { connection: "close" });
+    const isQuestion = incoming.method === "GET" || incoming.method === "HEAD";
+    if (isQuestion && (await this.#serveOpen(path, outgoing))) return;
+    if (incoming.headers[PROOF_HEADERS.proof] === undefined) {
+      // Nothing of a stranger's body is kept.
+      send(outgoing, fault("ProofMissing", FAULT_TEXTS.ProofMissing));
       return;
     }
+    const body = await this.#bodies.read(incoming);
+    switch (body.kind) {
+      case "gone":
+        outgoing.destroy();
+        return;
+      case "tooLarge":
+        send(outgoing, fault("BodyTooLarge", `a body has at most ${MAX_BODY_BYTES} bytes`), { connection: "close" });
+        return;
+      case "busy":
+        send(outgoing, fault("Busy", "too much is being sent to this manager at the moment; try again"));
+        return;
+      case "read":
+        await this.#serveProven(incoming, outgoing, { path, body: body.bytes }).finally(body.release);
+    }
+  }
+
+  async #serveProven(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    { path, body }: { readonly path: string; readonly body: Buffer },
+  ): Promise<void> {
     const content = { method: incoming.method ?? "", path: incoming.url ?? "", bodyHash: sha256(body) };
     const checked = checkRequest(this.#options.secrets, PROOF_FUNCTIONS, {
       headers: incoming.headers,
@@ -175,8 +199,14 @@ export class ApiServer implements Service {
         return true;
       }
       case "/metrics": {
-        const text = await this.#deps.metrics.text();
-        sendText(outgoing, { status: 200, text, headers: { "content-type": this.#deps.metrics.contentType } });
+        const { metrics, logger } = this.#deps;
+        try {
+          const text = await metrics.text();
+          sendText(outgoing, { status: 200, text, headers: { "content-type": metrics.contentType } });
+        } catch (error) {
+          logger.error({ error }, "the metrics cannot be read");
+          send(outgoing, fault("Internal", "the metrics cannot be read; the manager's log says why"));
+        }
         return true;
       }
       case "/openapi.json":
@@ -251,23 +281,15 @@ export class ApiServer implements Service {
   }
 }
 
-async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
+/** Bytes that are no UTF-8 are refused, not replaced. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 type ParsedBody = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly message: string };
 
 function parseBody(body: Buffer, isWanted: boolean): ParsedBody {
   if (!isWanted) return { ok: true, value: undefined };
   try {
-    return { ok: true, value: JSON.parse(body.toString("utf8")) };
+    return { ok: true, value: JSON.parse(UTF8.decode(body)) };
   } catch (error) {
     return { ok: false, message: `the body is not JSON: ${messageOf(error)}` };
   }

@@ -1,14 +1,18 @@
 import { afterEach, expect, test } from "vitest";
+import { silentLogger } from "../../../node/base/log.ts";
 import { Metrics } from "../../../node/base/metrics.ts";
-import { AdminHttp } from "../../../node/server/admin-http.ts";
+import { AdminHttp, type AdminHttpDeps } from "../../../node/server/admin-http.ts";
 
 const running: AdminHttp[] = [];
 afterEach(async () => {
   for (const admin of running.splice(0)) await admin.stop();
 });
 
-async function start(deps: ConstructorParameters<typeof AdminHttp>[1], port = 0): Promise<AdminHttp> {
-  const admin = new AdminHttp({ host: "127.0.0.1", port }, deps);
+const logged: string[] = [];
+const log = { ...silentLogger, error: (_fields: unknown, message: string) => void logged.push(message) };
+
+async function start(deps: Omit<AdminHttpDeps, "log">, port = 0): Promise<AdminHttp> {
+  const admin = new AdminHttp({ host: "127.0.0.1", port }, { ...deps, log });
   running.push(admin);
   await admin.start();
   return admin;
@@ -46,6 +50,7 @@ test("a metric that cannot be read fails the one call, not the process", async (
   const admin = await start({ metrics, waitingFor: () => undefined });
   const read = await ask(admin, "/metrics");
   expect([read.status, await read.text()]).toEqual([500, "the metrics cannot be read: out of order\n"]);
+  expect(logged).toEqual(["the metrics cannot be read"]);
   expect((await ask(admin, "/healthz")).status).toBe(200);
 });
 

@@ -6,6 +6,7 @@ import { HttpClient } from "../../../../node/base/http-client.ts";
 import { hmacSha256, isSameSecret, randomHex, sha256 } from "../../../../node/base/mac.ts";
 import { CallerProof } from "../../../../node/meta/request-proof.ts";
 import { ProvenCaller } from "../../../../operator/manager/api/client.ts";
+import { matchRoute, ROUTES } from "../../../../operator/manager/api/routes.ts";
 import type { Manager } from "../../../../operator/manager/manager.ts";
 import { registerRequest } from "../../../support/cluster-states.ts";
 import { Playground, putClusterRequest, putTableRequest, SECRET, waitForLeader } from "../../../support/managers.ts";
@@ -112,6 +113,9 @@ describe("bodies that break the schema", () => {
   test.each([
     ["POST", "/v1/nodes/register", "{", 400],
     ["POST", "/v1/nodes/register", "", 400],
+    ["POST", "/v1/nodes/register", "[".repeat(4_000_000), 400],
+    ["PUT", "/v1/cluster", `${"[".repeat(2_000_000)}${"]".repeat(2_000_000)}`, 400],
+    ["PUT", "/v1/cluster", `{"__proto__":{"owner":"x"}}`, 400],
     ["GET", "/v1/topology", undefined, 400],
     ["GET", "/v1/topology?from=-1", undefined, 400],
     ["GET", "/v1/topology?from=x", undefined, 400],
@@ -178,7 +182,8 @@ describe("the proof on the wire", () => {
 
   test("a body above the limit is refused", async () => {
     const status = await new Promise((resolve, reject) => {
-      const outgoing = request(`${manager.url}/v1/cluster`, { method: "PUT" }, (incoming) => {
+      const headers = { "pika-proof": "any" };
+      const outgoing = request(`${manager.url}/v1/cluster`, { method: "PUT", headers }, (incoming) => {
         resolve(incoming.statusCode);
         outgoing.destroy();
       });
@@ -193,8 +198,25 @@ test("the OpenAPI document describes every route with its schemas", async () => 
   const reply = await fetch(`${manager.url}/openapi.json`);
   const document = (await reply.json()) as {
     openapi: string;
-    paths: Record<string, Record<string, { requestBody?: object }>>;
+    paths: Record<string, Record<string, { requestBody?: object; parameters: { name: string; in: string }[] }>>;
   };
+  const described = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, { requestBody, parameters }]) => [
+      `${method.toUpperCase()} ${path}`,
+      requestBody !== undefined,
+      parameters.filter((parameter) => parameter.in === "path").map(({ name }) => name),
+      parameters.some((parameter) => parameter.in === "query"),
+    ]),
+  );
+  const served = ROUTES.map(({ method, path, body, query }) => [
+    `${method} ${path}`,
+    body !== undefined,
+    [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
+    query !== undefined,
+  ]);
+  const inOrder = (list: unknown[]) => list.map((entry) => JSON.stringify(entry)).sort();
+  expect(inOrder(described)).toEqual(inOrder(served));
+  for (const { method, path } of ROUTES) expect(matchRoute(method, path.replace(/\{\w+\}/g, "x")).kind).toBe("found");
   expect(document.openapi).toBe("3.1.0");
   expect(Object.keys(document.paths)).toContain("/v1/nodes/{node}/restart-safety");
   expect(document.paths["/v1/tables/{name}"]?.put?.requestBody).toMatchObject({
