@@ -81,6 +81,17 @@ export class Argv {
     return copy;
   }
 
+  /**
+   * A copy to keep: shares the buffer where most of it is this command's, for a long value is not copied for nothing.
+   * Only of arguments whose buffer nobody writes to again, as those of the decoder.
+   */
+  kept(): Argv {
+    if (2 * this.sizeBytes() < this.buf.length) return this.own();
+    const copy = new Argv(this.buf, Math.max(1, this.count));
+    for (let i = 0; i < this.count; i++) copy.push(this.start(i), this.end(i));
+    return copy;
+  }
+
   /** An Argv of given parts; strings are UTF-8. For tests, internal commands and rewriting. */
   static of(...parts: readonly (string | Buffer | number)[]): Argv {
     const buffers = parts.map((part) => (Buffer.isBuffer(part) ? part : Buffer.from(String(part))));

@@ -1,8 +1,14 @@
 /**
  * CRC-32 (IEEE 802.3, the polynomial of zlib and gzip) over a range of a buffer.
  * In JavaScript, four bytes a step: for entries of some hundred bytes it is faster than the native
- * function, whose call and slice cost 200 ns (measured: 150 B in 110 ns against 195 ns).
+ * function, whose call and slice cost 200 ns (measured: 150 B in 110 ns against 195 ns). Longer ranges are given to
+ * the native one, which takes 100 MB in a tenth of the time.
  */
+
+import { crc32 as nativeCrc32 } from "node:zlib";
+
+/** From so many bytes on the native function is faster. */
+const NATIVE_FROM_BYTES = 512;
 
 const TABLE = makeTables();
 
@@ -27,6 +33,7 @@ function makeTables(): Int32Array {
  * `seed` is the CRC of the bytes before it (0 for none), as in zlib.
  */
 export function crc32(buf: Uint8Array, start: number, end: number, seed = 0): number {
+  if (end - start >= NATIVE_FROM_BYTES) return nativeCrc32(buf.subarray(start, end), seed);
   let crc = ~seed;
   let at = start;
   for (; at + 4 <= end; at += 4) {

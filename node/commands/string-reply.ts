@@ -5,8 +5,6 @@ import { stringSize, visitString } from "../datatypes/string.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import type { ReplyWriter } from "../resp/reply.ts";
 
-const CRLF = Buffer.from("\r\n");
-
 /** Replies with the whole string that `record`, which exists and is a string, holds. */
 export function replyString(tx: Transaction, reply: ReplyWriter, record: LiveRecord): void {
   if (record.isTree) replyLongRange(tx, reply, { record, start: 0, end: stringSize(record) });
@@ -28,7 +26,7 @@ export function replyStringRange(tx: Transaction, reply: ReplyWriter, range: Str
 }
 
 function replyLongRange(tx: Transaction, reply: ReplyWriter, range: StringRange): void {
-  reply.raw(Buffer.from(`$${range.end - range.start}\r\n`));
+  reply.bulkBegin(range.end - range.start);
   visitString(tx, range, (buf, start, end) => reply.raw(buf, start, end));
-  reply.raw(CRLF);
+  reply.bulkEnd();
 }

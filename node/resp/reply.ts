@@ -82,6 +82,24 @@ export class ReplyWriter {
     this.#crlf();
   }
 
+  /** Opens a bulk string of `sizeBytes` that are then given piece by piece with `raw`, and ended with `bulkEnd`. */
+  bulkBegin(sizeBytes: number): void {
+    this.#header(36, sizeBytes);
+    this.#reserve(sizeBytes + 2);
+  }
+
+  bulkEnd(): void {
+    this.#crlf();
+  }
+
+  /**
+   * Whether what was written lies in memory that `clear` gives away: then it may be kept without a copy.
+   * Asked when all is written.
+   */
+  get isGivenAway(): boolean {
+    return this.buf.length > KEPT_BYTES;
+  }
+
   /** A bulk string of a text as UTF-8. */
   bulkText(text: string): void {
     const size = Buffer.byteLength(text);

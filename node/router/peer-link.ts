@@ -7,6 +7,8 @@
  * 2. Messages of one kind of urgency arrive in the order of sending.
  * 3. `onClose` comes exactly once, after it nothing else does.
  * 4. While more than `maxQueuedBytes` wait to be written, nothing more is read: who does not take answers gets none.
+ * 5. A link is alive while bytes come, or while a full socket takes more: a long message is not silence. What the peer
+ *    needs to execute one is added to its time.
  */
 
 import type { Socket } from "node:net";
@@ -65,6 +67,8 @@ export interface PeerLinkOptions {
 const CHUNK_BYTES = 256 * 1024;
 /** How long a closed link may take to write its last words (why it refused), ms. */
 const FAREWELL_MS = 1000;
+/** A message of this size gives the peer one interval more to be silent in: it is executed in one turn. */
+const BYTES_AN_INTERVAL = 16 * 1024 * 1024;
 /** A buffer that grew beyond this is not kept. */
 const MAX_KEPT_BUFFER_BYTES = MAX_FRAME_PAYLOAD_BYTES;
 
@@ -85,6 +89,10 @@ export class PeerLink {
   #wasFull = false;
   #hasHeard = false;
   #silentIntervals = 0;
+  /** Intervals of silence that are allowed beyond the limit, for long messages; one less with each that was not silent. */
+  #extraIntervals = 0;
+  /** The system's buffer was full: what it takes next, the peer has taken before. */
+  #isBlocked = false;
   #timer: Timer | undefined;
   #handshakeTimer: Timer | undefined;
   readonly #flush = (): void => {
@@ -143,7 +151,10 @@ export class PeerLink {
   send<N extends MessageName>(name: N, id: number, message: MessageOf<N>): void {
     if (this.#state !== "open") return;
     const out = this.#out;
+    const lengthBefore = out.length;
     writeFrame(out, name, id, message);
+    const intervals = Math.floor((out.length - lengthBefore) / BYTES_AN_INTERVAL);
+    if (intervals > this.#extraIntervals) this.#extraIntervals = intervals;
     if (out.length >= CHUNK_BYTES) this.#cutChunk();
     this.#scheduleFlush();
   }
@@ -176,7 +187,7 @@ export class PeerLink {
 
   #cutChunk(): void {
     const out = this.#out;
-    this.#chunks.push(out.written());
+    this.#chunks.push(...out.pieces(CHUNK_BYTES));
     this.#chunkBytes += out.length;
     out.replace();
   }
@@ -194,6 +205,7 @@ export class PeerLink {
       else if (this.#out.length > 0) this.#writeOut(this.#out);
       else break;
     }
+    this.#isBlocked = socket.writableLength > 0;
     // The system may take all at once, without a drain of the socket ever to come.
     if (this.#wasFull && this.hasBulkRoom) this.#tellRoom();
   }
@@ -212,7 +224,7 @@ export class PeerLink {
   }
 
   #drained(): void {
-    this.#silentIntervals = 0;
+    if (this.#isBlocked) this.#hasHeard = true;
     this.#pump();
   }
 
@@ -283,10 +295,12 @@ export class PeerLink {
 
   /** Counts intervals and not time: a node that was stopped for long has had no chance to hear. */
   #tick(): void {
-    if (this.#hasHeard) this.#silentIntervals = 0;
-    else this.#silentIntervals++;
+    if (this.#hasHeard) {
+      this.#silentIntervals = 0;
+      if (this.#chunks.length === 0 && this.#extraIntervals > 0) this.#extraIntervals--;
+    } else this.#silentIntervals++;
     this.#hasHeard = false;
-    if (this.#silentIntervals >= this.#options.limits.maxSilentIntervals) {
+    if (this.#silentIntervals >= this.#options.limits.maxSilentIntervals + this.#extraIntervals) {
       this.#socket.destroy();
       this.close("the peer is silent");
       return;

@@ -329,19 +329,25 @@ export class Connection implements Client, TurnParticipant {
       const next = pieces[i] as number;
       if (next !== end) {
         // Others wrote in between: one write for each run of pieces.
-        this.#writeBytes(reply.buf, start, end);
+        this.#writeBytes(reply, start, end);
         start = next;
       }
       end = pieces[i + 1] as number;
     }
-    this.#writeBytes(reply.buf, start, end);
+    this.#writeBytes(reply, start, end);
   }
 
-  #writeBytes(buf: Buffer, start: number, end: number): void {
+  #writeBytes(reply: ReplyWriter, start: number, end: number): void {
+    const { buf } = reply;
     const sizeBytes = end - start;
     this.#deps.statistics.outputBytes += sizeBytes;
     if (sizeBytes <= TEXT_BYTES) this.#socket.write(buf.toString("latin1", start, end), "latin1");
-    else this.#socket.write(Buffer.from(buf.subarray(start, end)));
+    else {
+      const bytes = buf.subarray(start, end);
+      // Without a copy where the buffer is given away, unless a small part would keep a huge one alive.
+      const isOurs = reply.isGivenAway && 2 * sizeBytes >= buf.length;
+      this.#socket.write(isOurs ? bytes : Buffer.from(bytes));
+    }
   }
 
   /** The turn's effects were undone: all its replies are the error. */
@@ -349,7 +355,7 @@ export class Connection implements Client, TurnParticipant {
     for (let i = 0; i < pieces.length; i += 3) {
       const count = pieces[i + 2] as number;
       if (count > 0) this.#socket.write(Buffer.from(errorReply(error).toString("latin1").repeat(count), "latin1"));
-      else this.#writeBytes(reply.buf, pieces[i] as number, pieces[i + 1] as number);
+      else this.#writeBytes(reply, pieces[i] as number, pieces[i + 1] as number);
     }
   }
 

@@ -47,7 +47,7 @@ export class ForwardedCommands {
   send(client: Client, target: ForwardTarget): Verdict {
     const { forwards } = client;
     if (forwards.count === 0) forwards.epoch = this.deps.routes.epoch;
-    target.argv = target.argv.own();
+    target.argv = target.argv.kept();
     const sent = new ForwardedCommand(this, client, target);
     const pending = sent.start();
     if (!target.plan.isBlocking) return "later";

@@ -19,6 +19,9 @@ export const MAX_MESSAGE_BYTES = 1024 * 1024 * 1024;
 /** Cut messages open at once on one link: the sender sends one after the other per kind, so a few are normal. */
 const MAX_OPEN_MESSAGES = 64;
 
+/** What a longer message is cut into: small enough that urgent ones pass often, large enough to cost nothing. */
+const PART_BYTES = 256 * 1024;
+
 const FLAG_MORE = 1;
 const HEADER_CRC_FROM = 8;
 const INITIAL_BYTES = 64 * 1024;
@@ -52,22 +55,41 @@ export class FrameWriter extends ByteWriter {
       return;
     }
     assert(size <= MAX_MESSAGE_BYTES, "a message is checked against the limit before it is written");
-    const payload = Buffer.from(this.buf.subarray(start + FRAME_HEADER_BYTES, this.length));
-    this.length = start;
-    for (let at = 0; at < size; at += MAX_FRAME_PAYLOAD_BYTES) {
-      const partEnd = Math.min(size, at + MAX_FRAME_PAYLOAD_BYTES);
-      const partStart = this.length;
-      this.reserve(FRAME_HEADER_BYTES);
-      this.length += FRAME_HEADER_BYTES;
-      this.raw(payload, at, partEnd);
-      this.#seal(partStart, partEnd - at, partEnd < size ? FLAG_MORE : 0);
+    const lastPart = Math.ceil(size / PART_BYTES) - 1;
+    this.reserve(lastPart * FRAME_HEADER_BYTES);
+    const { buf } = this;
+    const payload = start + FRAME_HEADER_BYTES;
+    // From the last part to the first, so that each moves into room that is free.
+    for (let part = lastPart; part >= 0; part--) {
+      const from = part * PART_BYTES;
+      const partSize = Math.min(PART_BYTES, size - from);
+      const at = start + part * (PART_BYTES + FRAME_HEADER_BYTES);
+      buf.copyWithin(at + FRAME_HEADER_BYTES, payload + from, payload + from + partSize);
+      this.#seal(at, partSize, part < lastPart ? FLAG_MORE : 0);
     }
+    this.length += lastPart * FRAME_HEADER_BYTES;
   }
 
   /** Forgets the frame that is open. */
   abandonFrame(): void {
     if (this.#frameStart >= 0) this.length = this.#frameStart;
     this.#frameStart = -1;
+  }
+
+  /**
+   * What was written, in views of whole frames that are of at least `minBytes` each, the last one excepted: between
+   * two of them other frames may be put.
+   */
+  pieces(minBytes: number): Buffer[] {
+    const pieces: Buffer[] = [];
+    let from = 0;
+    for (let at = 0; at < this.length; ) {
+      at += FRAME_HEADER_BYTES + this.buf.readUInt32BE(at);
+      if (at - from < minBytes && at < this.length) continue;
+      pieces.push(this.buf.subarray(from, at));
+      from = at;
+    }
+    return pieces;
   }
 
   /** Starts over in the same buffer. */
@@ -89,7 +111,7 @@ export class FrameWriter extends ByteWriter {
     buf[start + 10] = 0;
     buf[start + 11] = 0;
     this.putU32At(start + 12, this.#id);
-    this.putU32At(start + 4, crc32(buf, start + HEADER_CRC_FROM, this.length));
+    this.putU32At(start + 4, crc32(buf, start + HEADER_CRC_FROM, start + FRAME_HEADER_BYTES + size));
   }
 }
 

@@ -1,7 +1,7 @@
 /** Nodes of one process that talk over real sockets on 127.0.0.1, for tests of links and what runs over them. */
 
-import { SystemClock } from "../../node/base/clock.ts";
-import { silentLogger } from "../../node/base/log.ts";
+import { type Clock, SystemClock } from "../../node/base/clock.ts";
+import { type Logger, silentLogger } from "../../node/base/log.ts";
 import type { ClusterId, NodeId } from "../../node/meta/ids.ts";
 import type { Topology } from "../../node/meta/topology.ts";
 import { ForwardAnswerer } from "../../node/router/forward-answerer.ts";
@@ -59,6 +59,8 @@ export interface PeerNodeOptions {
   readonly handler?: ForwardHandler;
   readonly limits?: Partial<PeerLinkLimits>;
   readonly forwarder?: Partial<PeerForwarderOptions>;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
   readonly isRetired?: (node: NodeId) => boolean;
 }
 
@@ -77,7 +79,8 @@ export class PeerNode implements PeerLinkEvents {
     this.number = options.number;
     this.id = nodeIdOf(options.number);
     const identity = { cluster: options.cluster ?? CLUSTER, node: this.id };
-    const clock = new SystemClock();
+    const clock = options.clock ?? new SystemClock();
+    const logger = options.logger ?? silentLogger;
     const secret = createPeerSecret(options.secret ?? "secret");
     const limits = { ...DEFAULT_LINK_LIMITS, ...options.limits };
     const answerer = new ForwardAnswerer(options.handler ?? REFUSING_HANDLER);
@@ -86,7 +89,7 @@ export class PeerNode implements PeerLinkEvents {
       { identity, host: "127.0.0.1", port: options.port ?? 0, limits },
       {
         clock,
-        logger: silentLogger,
+        logger,
         secret,
         isRetired: options.isRetired ?? (() => false),
         atTurnEnd: queueMicrotask,
@@ -98,7 +101,7 @@ export class PeerNode implements PeerLinkEvents {
       { identity, limits, backoff: { initialMs: 5, maxMs: 20 } },
       {
         clock,
-        logger: silentLogger,
+        logger,
         secret,
         random: () => 0.5,
         atTurnEnd: setImmediate,

@@ -26,3 +26,13 @@ test("own() does not change with the buffer it was taken from", () => {
   argv.reset(buf);
   expect([owned.text(0), owned.text(1), owned.count]).toEqual(["GET", "key", 2]);
 });
+
+test("is kept without a copy where most of its buffer is its own, and as a copy where it is not", () => {
+  const large = Argv.of("SET", "k", Buffer.alloc(1000, 7));
+  expect(large.kept().buf).toBe(large.buf);
+  expect(large.kept().view(2)).toEqual(large.view(2));
+  const small = new Argv(Buffer.alloc(1000, "x"));
+  small.push(10, 13);
+  expect(small.kept().buf).not.toBe(small.buf);
+  expect(small.kept().text(0)).toBe("xxx");
+});

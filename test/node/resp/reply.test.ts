@@ -120,3 +120,18 @@ it.each([
 ])("formats %d as %s, as redis-server 7.0 does", (value, text) => {
   expect(formatDouble(value)).toBe(text);
 });
+
+it("opens a bulk string that is given in pieces, and says when its memory is given away", () => {
+  const reply = new ReplyWriter();
+  reply.bulkBegin(4);
+  reply.raw(Buffer.from("ab"));
+  reply.raw(Buffer.from("cd"));
+  reply.bulkEnd();
+  expect(reply.buf.toString("latin1", 0, reply.length)).toBe("$4\r\nabcd\r\n");
+  expect(reply.isGivenAway).toBe(false);
+  reply.bulkBegin(5 * 1024 * 1024);
+  const { buf } = reply;
+  expect(reply.isGivenAway).toBe(true);
+  reply.clear();
+  expect(reply.buf).not.toBe(buf);
+});

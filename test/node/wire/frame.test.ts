@@ -67,13 +67,30 @@ describe("frames", () => {
   it("cut a long message and join it again, with others in between", () => {
     const long = Buffer.alloc(2 * MAX_FRAME_PAYLOAD_BYTES + 5, "ab");
     const cut = framesOf([{ type: 16, id: 7, payload: long }]);
-    expect(cut.length).toBe(long.length + 3 * FRAME_HEADER_BYTES);
+    expect(cut.length).toBe(long.length + 9 * FRAME_HEADER_BYTES);
     const other = framesOf([{ type: 16, id: 8, payload: Buffer.from("x") }]);
-    const first = FRAME_HEADER_BYTES + MAX_FRAME_PAYLOAD_BYTES;
+    const first = FRAME_HEADER_BYTES + 256 * 1024;
     const stream = Buffer.concat([cut.subarray(0, first), other, cut.subarray(first)]);
     const read = readAll(stream, [65536]);
     expect(read.map(({ id }) => id)).toEqual([8, 7]);
     expect(read[1]?.payload.equals(long)).toBe(true);
+  });
+
+  it("are given in pieces between which others may be put", () => {
+    const long = Buffer.alloc(MAX_FRAME_PAYLOAD_BYTES + 1, "abc");
+    const out = new FrameWriter(16);
+    for (const payload of [Buffer.from("x"), long, Buffer.from("y")]) {
+      out.beginFrame(16, payload.length);
+      out.raw(payload, 0, payload.length);
+      out.endFrame();
+    }
+    const pieces = out.pieces(256 * 1024);
+    expect(pieces.length).toBe(5);
+    const ping = framesOf([{ type: 8, id: 0, payload: Buffer.alloc(0) }]);
+    const read = readAll(Buffer.concat(pieces.flatMap((piece) => [piece, ping])), [50_000]);
+    expect(read.filter(({ type }) => type === 8).length).toBe(5);
+    expect(read.filter(({ type }) => type === 16).map(({ id }) => id)).toEqual([1, long.length, 1]);
+    expect(read.find(({ id }) => id === long.length)?.payload.equals(long)).toBe(true);
   });
 
   it("never take a changed byte for a frame", () => {
