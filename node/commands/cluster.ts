@@ -23,6 +23,7 @@ interface Range {
   first: number;
   last: number;
   readonly leader: TopologyNode | undefined;
+  /** By id: their order in the assignment says nothing. */
   readonly followers: readonly TopologyNode[];
 }
 
@@ -38,8 +39,12 @@ function membersOf(session: Session, assignment: SlotAssignment): Omit<Range, "f
     .map((replica) => nodes.get(replica.node));
   return {
     leader: leader && nodes.get(leader.node),
-    followers: followers.filter((node) => node !== undefined),
+    followers: followers.filter((node) => node !== undefined).sort((a, b) => (a.id < b.id ? -1 : 1)),
   };
+}
+
+function isSameList(a: readonly TopologyNode[] | undefined, b: readonly TopologyNode[]): boolean {
+  return a !== undefined && a.length === b.length && a.every((node, i) => node === b[i]);
 }
 
 /** The ranges of the connection's table, in order. */
@@ -51,12 +56,8 @@ function rangesOf(session: Session): Range[] {
     const { first, last } = redisSlotRange(slot, table.slots);
     const members = membersOf(session, assignment);
     const before = ranges.at(-1);
-    const isSame =
-      before !== undefined &&
-      before.leader === members.leader &&
-      before.followers.length === members.followers.length &&
-      before.followers.every((node, i) => node === members.followers[i]);
-    if (isSame) before.last = last;
+    const isSame = before?.leader === members.leader && isSameList(before?.followers, members.followers);
+    if (before !== undefined && isSame) before.last = last;
     else ranges.push({ first, last, ...members });
   });
   return ranges;
@@ -82,15 +83,69 @@ function slots(session: Session, _argv: Argv, reply: ReplyWriter): void {
   }
 }
 
-/** Ranges by leader; nodes that lead nothing have an empty list. */
-function ledRanges(session: Session): Map<TopologyNode, Range[]> {
-  const led = new Map<TopologyNode, Range[]>();
-  for (const node of session.cluster.current().nodes.values()) if (node.state !== "retired") led.set(node, []);
-  for (const range of rangesOf(session)) if (range.leader !== undefined) led.get(range.leader)?.push(range);
-  return led;
+/** A node as CLUSTER NODES has it: a leader of ranges, or a follower only. */
+interface Role {
+  /** What it leads; neighbours are one range whoever follows. */
+  readonly led: { first: number; last: number }[];
+  /** Redis slots that it follows, by their leader. */
+  readonly followed: Map<TopologyNode, number>;
 }
 
-function replyShardNode(reply: ReplyWriter, node: TopologyNode): void {
+/** All members of the cluster; those that hold nothing of the table have neither ranges nor leaders. */
+function rolesOf(session: Session): Map<TopologyNode, Role> {
+  const roles = new Map<TopologyNode, Role>();
+  for (const node of session.cluster.current().nodes.values()) {
+    if (node.state !== "retired") roles.set(node, { led: [], followed: new Map() });
+  }
+  for (const { first, last, leader, followers } of rangesOf(session)) {
+    if (leader === undefined) continue;
+    const led = roles.get(leader)?.led ?? [];
+    const before = led.at(-1);
+    if (before?.last === first - 1) before.last = last;
+    else led.push({ first, last });
+    for (const follower of followers) {
+      const followed = roles.get(follower)?.followed;
+      followed?.set(leader, (followed.get(leader) ?? 0) + last - first + 1);
+    }
+  }
+  return roles;
+}
+
+/** The leader that a node follows in most slots; undefined for one that leads or holds nothing. */
+function masterOf({ led, followed }: Role): TopologyNode | undefined {
+  if (led.length > 0) return undefined;
+  let master: TopologyNode | undefined;
+  for (const [leader, count] of followed) {
+    if (master === undefined || count > (followed.get(master) ?? 0)) master = leader;
+  }
+  return master;
+}
+
+/** Slots with the same leader and followers. */
+interface Shard {
+  readonly leader: TopologyNode;
+  readonly followers: readonly TopologyNode[];
+  readonly ranges: { readonly first: number; readonly last: number }[];
+}
+
+/** Members that hold nothing are shards without slots, as a master without slots is in Redis. */
+function shardsOf(session: Session): Shard[] {
+  const found = new Map<string, Shard>();
+  for (const { first, last, leader, followers } of rangesOf(session)) {
+    if (leader === undefined) continue;
+    const name = [leader, ...followers].map(({ id }) => id).join(" ");
+    const shard = found.get(name) ?? { leader, followers, ranges: [] };
+    shard.ranges.push({ first, last });
+    found.set(name, shard);
+  }
+  const shards = [...found.values()];
+  for (const [node, { led, followed }] of rolesOf(session)) {
+    if (led.length === 0 && followed.size === 0) shards.push({ leader: node, followers: [], ranges: [] });
+  }
+  return shards;
+}
+
+function replyShardNode(reply: ReplyWriter, node: TopologyNode, role: "master" | "replica"): void {
   reply.map(7);
   const texts = { id: nodeName(node.id), ip: node.announceHost, endpoint: node.announceHost };
   for (const [field, value] of Object.entries(texts)) {
@@ -100,18 +155,18 @@ function replyShardNode(reply: ReplyWriter, node: TopologyNode): void {
   reply.bulkText("port");
   reply.integer(node.announcePort);
   reply.bulkText("role");
-  reply.bulkText("master");
+  reply.bulkText(role);
   reply.bulkText("replication-offset");
   reply.integer(0);
   reply.bulkText("health");
   reply.bulkText("online");
 }
 
-/** One shard a leading node: within a table every node leads slots of its own and follows others. */
+/** One shard for each leader with the same followers: a node can lead one and follow in another. */
 function shards(session: Session, _argv: Argv, reply: ReplyWriter): void {
-  const led = ledRanges(session);
-  reply.array(led.size);
-  for (const [node, ranges] of led) {
+  const all = shardsOf(session);
+  reply.array(all.length);
+  for (const { leader, followers, ranges } of all) {
     reply.map(2);
     reply.bulkText("slots");
     reply.array(2 * ranges.length);
@@ -120,18 +175,23 @@ function shards(session: Session, _argv: Argv, reply: ReplyWriter): void {
       reply.integer(last);
     }
     reply.bulkText("nodes");
-    reply.array(1);
-    replyShardNode(reply, node);
+    reply.array(1 + followers.length);
+    replyShardNode(reply, leader, "master");
+    for (const follower of followers) replyShardNode(reply, follower, "replica");
   }
 }
 
+/** A line has one role: whoever leads a slot is a master there, also where it follows in others (CLUSTER SLOTS has all). */
 function nodes(session: Session, _argv: Argv, reply: ReplyWriter): void {
   const { epoch } = session.cluster.current();
-  const lines = [...ledRanges(session)].map(([node, ranges]) => {
-    const flags = node.id === session.cluster.self ? "myself,master" : "master";
+  const lines = [...rolesOf(session)].map(([node, role]) => {
+    const master = masterOf(role);
+    const kind = master === undefined ? "master" : "slave";
+    const flags = node.id === session.cluster.self ? `myself,${kind}` : kind;
     const address = `${node.announceHost}:${node.announcePort}@${node.peerPort}`;
-    const shown = ranges.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
-    return [nodeName(node.id), address, flags, "-", 0, 0, epoch, "connected", ...shown].join(" ");
+    const shown = role.led.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
+    const name = master === undefined ? "-" : nodeName(master.id);
+    return [nodeName(node.id), address, flags, name, 0, 0, epoch, "connected", ...shown].join(" ");
   });
   reply.verbatim("txt", `${lines.join("\n")}\n`);
 }
@@ -142,7 +202,7 @@ function info(session: Session, _argv: Argv, reply: ReplyWriter): void {
   const covered = ranges
     .filter((range) => range.leader !== undefined)
     .reduce((sum, range) => sum + range.last - range.first + 1, 0);
-  const led = ledRanges(session);
+  const roles = [...rolesOf(session).values()];
   const fields = {
     cluster_enabled: 1,
     cluster_state: covered === REDIS_SLOT_COUNT ? "ok" : "fail",
@@ -150,8 +210,8 @@ function info(session: Session, _argv: Argv, reply: ReplyWriter): void {
     cluster_slots_ok: covered,
     cluster_slots_pfail: 0,
     cluster_slots_fail: REDIS_SLOT_COUNT - covered,
-    cluster_known_nodes: led.size,
-    cluster_size: [...led.values()].filter((own) => own.length > 0).length,
+    cluster_known_nodes: roles.length,
+    cluster_size: roles.filter(({ led }) => led.length > 0).length,
     cluster_current_epoch: epoch,
     cluster_my_epoch: epoch,
     cluster_stats_messages_sent: 0,
