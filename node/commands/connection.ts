@@ -110,7 +110,7 @@ export function isClientName(name: string): boolean {
 }
 
 function select(session: Session, argv: Argv, reply: ReplyWriter): void {
-  const error = session.access.select(argv.buf.toString("utf8", argv.start(1), argv.end(1)));
+  const error = session.access.select(argv.text(1));
   if (error === undefined) reply.ok();
   else reply.error(error);
 }

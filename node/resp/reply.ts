@@ -65,9 +65,12 @@ export class ReplyWriter {
     this.length = at;
   }
 
-  /** An error; `text` starts with its code word (`ERR`, `WRONGTYPE`). CR and LF become spaces. */
+  /**
+   * An error; `text` starts with its code word (`ERR`, `WRONGTYPE`). CR and LF become spaces. One character is one
+   * byte, so that what a client sent is shown as it is; a text that does not fit that is UTF-8.
+   */
   error(text: string): void {
-    this.#line(45, /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, " ") : text);
+    this.#line(45, /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, " ") : text, isByteText(text) ? "latin1" : "utf8");
   }
 
   /** A 64-bit integer: a safe whole number, or a bigint. */
@@ -192,10 +195,10 @@ export class ReplyWriter {
     this.length = at;
   }
 
-  #line(type: number, text: string): void {
+  #line(type: number, text: string, encoding: "utf8" | "latin1" = "utf8"): void {
     this.#reserve(3 * text.length + 3);
     this.buf[this.length++] = type;
-    this.length += this.buf.write(text, this.length, "utf8");
+    this.length += this.buf.write(text, this.length, encoding);
     this.#crlf();
   }
 
@@ -282,4 +285,10 @@ function withPoint(digits: string, wholeDigits: number): string {
   return end === wholeDigits
     ? digits.slice(0, end)
     : `${digits.slice(0, wholeDigits)}.${digits.slice(wholeDigits, end)}`;
+}
+
+/** Whether each character stands for one byte. */
+function isByteText(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 255) return false;
+  return true;
 }

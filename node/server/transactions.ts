@@ -1,7 +1,8 @@
 /**
  * MULTI, WATCH and what was queued, of one connection. Running it is the ExecRunner's.
  * Invariants: all keys of a transaction and of its watches lie in one slot, else CROSSSLOT; after a command that
- * could not be queued EXEC answers EXECABORT; EXEC and DISCARD end the watches too.
+ * could not be queued EXEC answers EXECABORT; EXEC and DISCARD end the watches too; all runs in one table, so what
+ * would enter another is refused.
  */
 
 import type { Argv } from "../base/argv.ts";
@@ -10,13 +11,14 @@ import type { SessionTransaction } from "../commands/session.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import type { ReplyWriter } from "../resp/reply.ts";
 import { type CommandPlan, LONG_KEY, NO_KEYS, SEVERAL_SLOTS, UNCLEAR_KEYS } from "./command-plan.ts";
-import type { TableView } from "./tables.ts";
+import { DEFAULT_TABLE, type TableView } from "./tables.ts";
 import { WatchSet } from "./watch.ts";
 
 /** What a transaction may hold: a client that queues more is refused, as it would fill the node's memory. */
 const QUEUED_BYTES = 256 * 1024 * 1024;
 /** Counted for each queued command beside its arguments. */
 const COMMAND_BYTES = 128;
+const ONE_TABLE = "ERR Command not allowed inside a transaction: AUTH and SELECT of another table come before MULTI";
 
 export interface QueuedCommand {
   readonly plan: CommandPlan;
@@ -135,8 +137,8 @@ export class Transaction implements SessionTransaction {
   #refusal(plan: CommandPlan, argv: Argv): string | undefined {
     if (plan.isNoMulti) return "ERR Command not allowed inside a transaction";
     if (this.#queuedBytes > QUEUED_BYTES) return "ERR the transaction is too large to be queued";
-    if (plan.data === undefined) return undefined;
     const { table } = this.#runner;
+    if (plan.data === undefined) return leavesTable(plan.command.name, argv, table.name) ? ONE_TABLE : undefined;
     let slot = plan.slotOfKeys(argv, table.slots);
     if (slot === LONG_KEY) return ERRORS.keyTooLong;
     if (slot === UNCLEAR_KEYS || (slot === NO_KEYS && table.slots === 1)) slot = table.slots === 1 ? 0 : this.#slot;
@@ -155,4 +157,17 @@ export class Transaction implements SessionTransaction {
     this.#isSpoilt = false;
     this.#queuedBytes = 0;
   }
+}
+
+/** Whether a command of the connection may enter another table: what is queued behind it would still run in this one. */
+function leavesTable(name: string, argv: Argv, tableName: string): boolean {
+  if (name === "auth") return true;
+  if (name === "select") {
+    const database = argv.text(1);
+    if (/^-?\d+$/.test(database)) return Number(database) === 0 && tableName !== DEFAULT_TABLE;
+    return database !== tableName;
+  }
+  if (name !== "hello") return false;
+  for (let i = 2; i < argv.count; i++) if (argv.text(i).toUpperCase() === "AUTH") return true;
+  return false;
 }

@@ -91,6 +91,34 @@ it("errors while queueing abort", async () => {
   );
 });
 
+it("a transaction stays in its table: what is queued behind SELECT or AUTH must not run in another", async () => {
+  const own = await start({
+    tables: [
+      { name: "default", slots: 4 },
+      { name: "other", slots: 4 },
+    ],
+  });
+  const refusal =
+    "-ERR Command not allowed inside a transaction: AUTH and SELECT of another table come before MULTI\r\n";
+  const abort = "-EXECABORT Transaction discarded because of previous errors.\r\n";
+  for (const entering of [
+    ["SELECT", "other"],
+    ["AUTH", "other", "x"],
+    ["HELLO", "2", "AUTH", "other", "x"],
+  ] as const) {
+    const client = await own.raw();
+    client.send(command("MULTI") + command(...entering) + command("SET", "a", 1) + command("EXEC"));
+    await client.expect(`+OK\r\n${refusal}+QUEUED\r\n${abort}`);
+    await client.send(command("GET", "a")).expect("$-1\r\n");
+  }
+  const client = await own.raw();
+  client.send(command("MULTI") + command("SELECT", 0) + command("SELECT", "default") + command("EXEC"));
+  await client.expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n");
+  await client
+    .send(command("SELECT", "other") + command("MULTI") + command("SELECT", 0))
+    .expect(`+OK\r\n+OK\r\n${refusal}`);
+});
+
 it("keys of several slots are refused when they are queued", async () => {
   const client = await (await start()).raw();
   const cross = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
