@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 node_modules/.installed: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
@@ -32,8 +32,13 @@ test: check test-tools ## everything that must pass
 	$(VITEST) run --project e2e
 
 .PHONY: test-tools
-test-tools: ## install what the tests run beside us (redis-server, redis-tools, etcd), where this machine can
+test-tools: install ## install what the tests run beside us (redis-server, redis-tools, etcd, kube-apiserver), where this machine can
 	@test/support/install-tools.sh
+	@$(NODE) test/kube/build-tools.ts control-plane
+
+.PHONY: kube-tools
+kube-tools: install ## build the programs of the test cluster into the user's cache, once (needs Go)
+	$(NODE) test/kube/build-tools.ts
 
 .PHONY: build
 build: install ## emit JavaScript to dist/ for the image and the npm package

@@ -1,0 +1,54 @@
+/**
+ * A program of the test cluster as a child process: its words go to a file, and it ends with the process that started
+ * it, also where that one is killed (`setpriv --pdeathsig`, Linux).
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+
+export class Child {
+  readonly name: string;
+  readonly #log: string;
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<void>;
+
+  /** @param command the program and its arguments */
+  constructor(command: readonly string[], options: { readonly log: string }) {
+    this.name = basename(command[0] ?? "");
+    this.#log = options.log;
+    const out = openSync(options.log, "a", 0o600);
+    const args = ["--pdeathsig", "SIGKILL", ...command];
+    this.#process = spawn("setpriv", args, { stdio: ["ignore", out, out] });
+    closeSync(out);
+    this.#ended = new Promise((resolve) => {
+      this.#process.once("exit", () => resolve());
+      this.#process.once("error", () => resolve());
+    });
+  }
+
+  get isRunning(): boolean {
+    return this.#process.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** The end of what it said. */
+  get lastWords(): string {
+    return readFileSync(this.#log, "utf8").slice(-2000);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.isRunning) this.#process.kill(signal);
+  }
+
+  /** Ends it; resolves when it is gone. */
+  async end(signal: "SIGKILL" | "SIGTERM" = "SIGKILL"): Promise<void> {
+    // One that stands still would not see SIGTERM.
+    this.signal("SIGCONT");
+    this.signal(signal);
+    await this.#ended;
+  }
+}
