@@ -4,7 +4,7 @@
  * Hot paths keep plain numbers and give them with `observe` when the metrics are read.
  */
 
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
 export interface MetricOptions {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface MetricOptions {
 
 /** A metric as the reference lists it. */
 export interface DescribedMetric extends MetricOptions {
-  readonly kind: "counter" | "gauge";
+  readonly kind: "counter" | "gauge" | "histogram";
 }
 
 export class Metrics {
@@ -24,6 +24,17 @@ export class Metrics {
 
   counter(options: MetricOptions): Counter<string> {
     return new Counter(this.#common(options, "counter"));
+  }
+
+  /** A value that is set when it changes; what can be asked for is better observed. */
+  gauge(options: MetricOptions): Gauge<string> {
+    return new Gauge(this.#common(options, "gauge"));
+  }
+
+  /** @param options.buckets upper bounds, ascending, in the unit of the name. */
+  histogram(options: MetricOptions & { readonly buckets: readonly number[] }): Histogram<string> {
+    const { buckets, ...described } = options;
+    return new Histogram({ ...this.#common(described, "histogram"), buckets: [...buckets] });
   }
 
   /** A metric whose value is asked for at each reading: a counter where the name ends with `_total`, else a gauge. */

@@ -24,6 +24,8 @@ export interface SourceImport {
   /** Names imported or re-exported; `*` for all. */
   readonly names: readonly string[];
   readonly isReexport: boolean;
+  /** `import type`: nothing is loaded. */
+  readonly isTypeOnly: boolean;
 }
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -62,6 +64,7 @@ function readImports(path: string, text: string): SourceImport[] {
       target: specifier.startsWith(".") ? normalize(join(dirname(path), specifier)) : undefined,
       names: readNames(match[2] ?? "*"),
       isReexport: match[1] === "export",
+      isTypeOnly: /^import\s+type\b/.test(match[0]),
     };
   });
 }

@@ -23,3 +23,15 @@ test("counters have labels, and the process is described under a prefix", async 
   expect(text).toContain('pika_calls_total{route="/nodes"} 1\n');
   expect(text).toContain("pika_process_resident_memory_bytes");
 });
+
+test("gauges and histograms have labels", async () => {
+  const metrics = new Metrics();
+  metrics.gauge({ name: "pika_workers", help: "busy", labels: ["controller"] }).set({ controller: "c" }, 2);
+  const histogram = metrics.histogram({ name: "pika_call_seconds", help: "time", labels: ["verb"], buckets: [0.1, 1] });
+  histogram.observe({ verb: "get" }, 0.5);
+  const text = await metrics.text();
+  expect(text).toContain('pika_workers{controller="c"} 2\n');
+  expect(text).toContain('pika_call_seconds_bucket{le="0.1",verb="get"} 0\n');
+  expect(text).toContain('pika_call_seconds_bucket{le="1",verb="get"} 1\n');
+  expect(metrics.described.map(({ kind }) => kind)).toEqual(["gauge", "histogram"]);
+});
