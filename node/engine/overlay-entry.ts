@@ -41,6 +41,15 @@ export class OverlayEntry {
   body: Buffer = EMPTY;
   bodyStart = 0;
   bodyEnd = 0;
+  /** How far `growTo` may move `bodyEnd`. */
+  bodyLimit = 0;
+  /** Whether the value lies in the entry's own memory in the cache (pages only). */
+  isInPlace = false;
+  /** The first `undoLength` bytes: what that memory held before the transaction, if it was edited, however the value goes on. */
+  undo: Buffer | undefined;
+  undoLength = 0;
+  /** Whether it was dirty before. */
+  wasDirty = false;
   #ownKey: Buffer | undefined;
 
   startRecord(hash: number, buf: Buffer, start: number, end: number): void {
@@ -76,18 +85,28 @@ export class OverlayEntry {
     this.body = body;
     this.bodyStart = bodyStart;
     this.bodyEnd = bodyEnd;
+    this.bodyLimit = body.length;
+    this.isInPlace = false;
+  }
+
+  /** Makes the value `buf[start, end)`, which is the cache's memory up to `limit`. */
+  setInPlace(buf: Buffer, start: number, end: number, limit: number): void {
+    this.setValue(EMPTY, buf, start, end);
+    this.bodyLimit = limit;
+    this.isInPlace = true;
   }
 
   setWhole(bytes: Buffer): void {
     this.setValue(EMPTY, bytes, 0, bytes.length);
   }
 
-  /** Makes a page's value `length` bytes long at least, with zeros, if its buffer has the room. False where it has not. */
+  /** Makes a page's value `length` bytes long at least, with zeros, if its memory has the room. False where it has not. */
   growTo(length: number): boolean {
-    if (length <= this.bodyEnd) return true;
-    if (length > this.body.length) return false;
-    this.body.fill(0, this.bodyEnd, length);
-    this.bodyEnd = length;
+    const end = this.bodyStart + length;
+    if (end <= this.bodyEnd) return true;
+    if (end > this.bodyLimit) return false;
+    this.body.fill(0, this.bodyEnd, end);
+    this.bodyEnd = end;
     return true;
   }
 
@@ -126,5 +145,6 @@ export class OverlayEntry {
     this.keyBuf = EMPTY;
     this.head = EMPTY;
     this.body = EMPTY;
+    this.undo = undefined;
   }
 }

@@ -26,7 +26,7 @@ import {
   OVERLAY_WRITTEN,
   type OverlayEntry,
 } from "./overlay-entry.ts";
-import { PageBuffers } from "./page-buffers.ts";
+import { PageEdits } from "./page-edits.ts";
 import type { MissedEntry, ReadPath } from "./read-path.ts";
 import type { RecordCache } from "./record-cache.ts";
 import { hasRecordExpiry } from "./record-format.ts";
@@ -65,9 +65,10 @@ export class OverlayTransaction implements Transaction {
   readonly #reads: ReadPath;
   readonly #changes: SlotChanges;
   readonly #overlay = new Overlay();
-  readonly #pageBuffers = new PageBuffers();
+  readonly #edits: PageEdits;
   readonly #pageKey = Buffer.alloc(PAGE_KEY_BYTES);
   readonly #view = new View();
+  readonly #edited = new View();
   readonly #discarded: TreeId[] = [];
   #space: SlotSpace | undefined;
   #isForcedSync = false;
@@ -84,6 +85,7 @@ export class OverlayTransaction implements Transaction {
 
   constructor(deps: { readonly cache: RecordCache; readonly reads: ReadPath; readonly changes: SlotChanges }) {
     this.#cache = deps.cache;
+    this.#edits = new PageEdits(deps.cache);
     this.#reads = deps.reads;
     this.#changes = deps.changes;
   }
@@ -148,8 +150,10 @@ export class OverlayTransaction implements Transaction {
 
   /** Drops the overlay. What was read from the database is kept in the cache. */
   rollback(): void {
+    const space = this.#activeSpace();
+    this.#undoEdits(space);
     this.#isFlushed = false;
-    this.#end(this.#activeSpace());
+    this.#end(space);
   }
 
   /**
@@ -235,21 +239,12 @@ export class OverlayTransaction implements Transaction {
     this.#hasWrites = true;
   }
 
-  editPage(tree: TreeId, page: PageNumber, capacity: number): Buffer {
-    const entry = this.#overlay.findPage(tree, page);
-    if (entry?.state === OVERLAY_WRITTEN && entry.growTo(capacity)) return entry.body;
-    const view = this.#view;
-    this.readPage(tree, page, view);
-    const length = view.end - view.start;
-    const size = Math.max(length, capacity);
-    const copy = this.#pageBuffers.take(size);
-    view.buf.copy(copy, 0, view.start, view.end);
-    if (size > length) copy.fill(0, length, size);
-    const edited = this.#pageToChange(tree, page);
-    edited.state = OVERLAY_WRITTEN;
-    edited.setValue(EMPTY, copy, 0, size);
-    this.#hasWrites = true;
-    return copy;
+  editPage(tree: TreeId, page: PageNumber, capacity: number): View {
+    let entry = this.#overlay.findPage(tree, page);
+    if (entry?.state !== OVERLAY_WRITTEN || !entry.growTo(capacity)) entry = this.#startEdit(tree, page, capacity);
+    const edited = this.#edited;
+    entry.view(edited);
+    return edited;
   }
 
   deletePage(tree: TreeId, page: PageNumber): void {
@@ -308,6 +303,7 @@ export class OverlayTransaction implements Transaction {
       this.#isFlushed = true;
       this.#hasWrites = true;
     }
+    this.#undoEdits(space);
     this.#overlay.clear();
     this.#discarded.length = 0;
     this.#countDelta = 0;
@@ -321,15 +317,23 @@ export class OverlayTransaction implements Transaction {
       const entry = this.#overlay.at(i);
       space.expiringCount += entry.expiringDelta;
       if (entry.state === OVERLAY_WRITTEN) {
-        cache.write(space, entry, isAlone);
+        if (entry.isInPlace) cache.edited(space, entry);
+        else cache.write(space, entry, isAlone);
         const newBytes = entry.keyEnd - entry.keyStart + entry.head.length + entry.bodyEnd - entry.bodyStart;
         space.sizeBytes += newBytes - entry.oldBytes;
       } else if (entry.state === OVERLAY_DELETED && (entry.existed || entry.pageFlag !== 0)) {
         cache.remove(space, entry, isAlone);
         space.sizeBytes -= entry.oldBytes;
+      } else {
+        // A page of a tree that was discarded later.
+        this.#edits.undo(space, entry);
       }
     }
     if (!isAlone) cache.endCommit();
+  }
+
+  #undoEdits(space: SlotSpace): void {
+    for (let i = 0; i < this.#overlay.count; i++) this.#edits.undo(space, this.#overlay.at(i));
   }
 
   #end(space: SlotSpace): void {
@@ -340,7 +344,7 @@ export class OverlayTransaction implements Transaction {
       }
     }
     this.#overlay.clear();
-    this.#pageBuffers.giveBackAll();
+    this.#edits.end();
     if (this.#discarded.length > 0) this.#discarded.length = 0;
     this.#space = undefined;
     this.#isForcedSync = false;
@@ -445,6 +449,25 @@ export class OverlayTransaction implements Transaction {
     if (known !== undefined) return known;
     const entry = this.#overlay.addPage(tree, page);
     this.#setPrevious(entry, this.#findPage(tree, page));
+    return entry;
+  }
+
+  /** Makes a page editable that is not, or whose memory lacks the room. */
+  #startEdit(tree: TreeId, page: PageNumber, capacity: number): OverlayEntry {
+    const view = this.#view;
+    let entry = this.#overlay.findPage(tree, page);
+    const ref = entry === undefined ? this.#findPage(tree, page) : 0;
+    if (ref !== 0 && this.#cache.view(ref, view)) {
+      entry = this.#overlay.addPage(tree, page);
+      this.#setPrevious(entry, ref);
+      if (!this.#edits.editInPlace(this.#activeSpace(), entry, capacity)) this.#edits.editCopy(entry, view, capacity);
+    } else {
+      this.readPage(tree, page, view);
+      entry = this.#pageToChange(tree, page);
+      this.#edits.editCopy(entry, view, capacity);
+    }
+    entry.state = OVERLAY_WRITTEN;
+    this.#hasWrites = true;
     return entry;
   }
 

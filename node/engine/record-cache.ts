@@ -147,7 +147,7 @@ export class RecordCache {
       this.dirty.afterChange(space, made);
       return;
     }
-    this.dirty.beforeChange(space, ref);
+    if (entry.undo === undefined) this.dirty.beforeChange(space, ref);
     if (isAlone && this.slab.fits(ref, sizeBytes)) {
       const { words } = this.slab.chunkOf(ref);
       const at = this.slab.wordOf(ref);
@@ -163,6 +163,13 @@ export class RecordCache {
     this.dirty.afterChange(space, moved);
   }
 
+  /** The entry's page was edited in place: it has the length and content that `entry` says, and is dirty. */
+  edited(space: SlotSpace, entry: OverlayEntry): void {
+    const { words } = this.slab.chunkOf(entry.ref);
+    words[this.slab.wordOf(entry.ref) + WORD_LENGTH] = entry.bodyEnd - entry.bodyStart;
+    this.dirty.afterChange(space, entry.ref);
+  }
+
   /** Makes the entry one that says "there is none", dirty until the database knows. */
   remove(space: SlotSpace, entry: OverlayEntry, isAlone: boolean): void {
     const { ref } = entry;
@@ -173,7 +180,7 @@ export class RecordCache {
       this.dirty.afterChange(space, made);
       return;
     }
-    this.dirty.beforeChange(space, ref);
+    if (entry.undo === undefined) this.dirty.beforeChange(space, ref);
     if (this.slab.chunkOf(ref).itemBytes <= ENTRY_HEADER_BYTES + LARGE_TOMBSTONE_BYTES) {
       this.#setAbsent(ref);
       this.dirty.afterChange(space, ref);

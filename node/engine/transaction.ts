@@ -66,8 +66,12 @@ export interface Transaction {
   readPage(tree: TreeId, page: PageNumber, out: View): void;
   /** Writes a whole page. `bytes` belongs to the transaction from then on: it may be handed out by readPage and must not be changed except through `editPage`. */
   writePage(tree: TreeId, page: PageNumber, bytes: Buffer): void;
-  /** The overlay's own copy of a page for changing in place, `capacity` bytes or the page's length, whichever is more; the same buffer for each call within the transaction unless more room is asked for. The buffer may be longer than that, and is the transaction's again at its end. */
-  editPage(tree: TreeId, page: PageNumber, capacity: number): Buffer;
+  /**
+   * A page for changing in place, `capacity` bytes long or as long as it was, whichever is more; what is added is zeros.
+   * The same bytes for each call within the transaction unless more room is asked for. The View is the transaction's
+   * and holds until the next call.
+   */
+  editPage(tree: TreeId, page: PageNumber, capacity: number): View;
   deletePage(tree: TreeId, page: PageNumber): void;
   /** Gives all pages of a tree to the garbage collector, at commit. */
   discardTree(tree: TreeId): void;

@@ -138,15 +138,20 @@ export class TreePages {
     const isLacking = freeBytes(page) < needBytes;
     if (isLacking && garbageBytes(page) > 0) {
       this.rewrite(number, page, needBytes + contentBytes(page) / SLACK_SHARE);
-      page.buf = this.tx.editPage(this.id, number, 0);
+      this.#editAs(number, page, 0);
       return;
     }
     const limit = isInner(page) ? INNER_MAX_BYTES : LEAF_MAX_BYTES;
     const capacity = isLacking ? capacityFor(HEADER_BYTES + contentBytes(page) + needBytes, limit) : oldLength;
-    page.buf = this.tx.editPage(this.id, number, capacity);
-    page.start = 0;
-    page.end = Math.max(oldLength, capacity);
-    if (page.end > oldLength) moveSlotsToEnd(page, oldLength);
+    this.#editAs(number, page, capacity);
+    if (page.end - page.start > oldLength) moveSlotsToEnd(page, oldLength);
+  }
+
+  #editAs(number: PageNumber, page: View, capacity: number): void {
+    const edited = this.tx.editPage(this.id, number, capacity);
+    page.buf = edited.buf;
+    page.start = edited.start;
+    page.end = edited.end;
   }
 
   /** Writes the page anew without garbage, in a buffer with room for `needBytes` more. */

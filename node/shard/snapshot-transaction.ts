@@ -72,7 +72,7 @@ export class SnapshotTransaction implements Transaction {
     refuse();
   }
 
-  editPage(): Buffer {
+  editPage(): View {
     return refuse();
   }
 

@@ -13,6 +13,7 @@ import { TreeCursor } from "../../node/engine/tree-cursor.ts";
 function createPagesInPlace(): { tx: Transaction; pages: Map<number, Buffer> } {
   const pages = new Map<number, Buffer>();
   const nameOf = (tree: number, page: number) => tree * 0x100000000 + page;
+  const edited = new View();
   let nextTree = 1;
   const tx = {
     random: new Prng(1),
@@ -25,14 +26,18 @@ function createPagesInPlace(): { tx: Transaction; pages: Map<number, Buffer> } {
       out.end = bytes.length;
     },
     writePage: (tree: number, page: number, bytes: Buffer) => void pages.set(nameOf(tree, page), bytes),
-    editPage(tree: number, page: number, capacity: number): Buffer {
+    editPage(tree: number, page: number, capacity: number): View {
       const name = nameOf(tree, page);
-      const bytes = pages.get(name) as Buffer;
-      if (bytes.length >= capacity) return bytes;
-      const grown = Buffer.alloc(capacity);
-      bytes.copy(grown);
-      pages.set(name, grown);
-      return grown;
+      let bytes = pages.get(name) as Buffer;
+      if (bytes.length < capacity) {
+        const grown = Buffer.alloc(capacity);
+        bytes.copy(grown);
+        pages.set(name, grown);
+        bytes = grown;
+      }
+      edited.buf = bytes;
+      edited.end = bytes.length;
+      return edited;
     },
     deletePage: (tree: number, page: number) => void pages.delete(nameOf(tree, page)),
     discardTree: () => undefined,

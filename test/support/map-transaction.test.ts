@@ -52,8 +52,10 @@ test("pages are edited in a copy that grows, and discarded with their tree", () 
   const tx = new MapTransaction();
   tx.runToEnd(() => tx.writePage(tx.newTreeId(), 1, Buffer.from("page")));
   tx.runToEnd(() => {
-    tx.editPage(1, 1, 2).write("P");
-    tx.editPage(1, 1, 8).write("!", 4);
+    const first = tx.editPage(1, 1, 2);
+    first.buf.write("P", first.start);
+    const grown = tx.editPage(1, 1, 8);
+    grown.buf.write("!", grown.start + 4);
   });
   expect(tx.pages.get("1:1")?.toString("latin1", 0, 5)).toBe("Page!");
   tx.runToEnd(() => tx.discardTree(1));

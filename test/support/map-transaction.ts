@@ -10,7 +10,7 @@ import { assert } from "../../node/base/assert.ts";
 import { type HashKey, hash32 } from "../../node/base/hash.ts";
 import { Prng } from "../../node/base/prng.ts";
 import { hasRecordExpiry } from "../../node/engine/record-format.ts";
-import { MISS, type PageNumber, type Transaction, type TreeId, type View } from "../../node/engine/transaction.ts";
+import { MISS, type PageNumber, type Transaction, type TreeId, View } from "../../node/engine/transaction.ts";
 
 const POISON = 0xaa;
 /** An edited page's buffer is longer than the page by this. */
@@ -203,23 +203,34 @@ export class MapTransaction implements Transaction {
     this.#pages.set(name, bytes);
   }
 
-  editPage(tree: TreeId, page: PageNumber, capacity: number): Buffer {
-    const name = `${tree}:${page}`;
+  editPage(tree: TreeId, page: PageNumber, capacity: number): View {
+    const bytes = this.#editable(`${tree}:${page}`, capacity);
+    const edited = new View();
+    edited.buf = this.#edited.get(bytes) ?? bytes;
+    edited.start = edited.buf === bytes ? 0 : SPARE_BYTES;
+    edited.end = edited.start + bytes.length;
+    return edited;
+  }
+
+  /** The page's bytes in the overlay, of at least that length. */
+  #editable(name: string, capacity: number): Buffer {
     const current = this.#page(name);
     const isOwn = this.#pages.get(name) === current;
     if (isOwn && current.length >= capacity) {
       this.#takeBack(`page:${name}`);
-      return this.#edited.get(current) ?? current;
+      return current;
     }
     const length = Math.max(capacity, current.length);
-    const copy = Buffer.alloc(length + SPARE_BYTES, POISON);
-    current.copy(copy);
+    // The page begins and ends somewhere in the middle, as in a cache.
+    const copy = Buffer.alloc(length + 2 * SPARE_BYTES, POISON);
+    const bytes = copy.subarray(SPARE_BYTES, SPARE_BYTES + length);
+    bytes.fill(0);
+    current.copy(bytes);
     this.#takeBack(`page:${name}`);
     if (isOwn) current.fill(POISON);
-    const bytes = copy.subarray(0, length);
     this.#pages.set(name, bytes);
     this.#edited.set(bytes, copy);
-    return copy;
+    return bytes;
   }
 
   deletePage(tree: TreeId, page: PageNumber): void {
