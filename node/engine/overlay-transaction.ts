@@ -16,7 +16,8 @@ import { Prng } from "../base/prng.ts";
 import { FLAG_ABSENT, FLAG_PAGE, hashPage, PAGE_KEY_BYTES, writePageKey } from "./cache-entry.ts";
 import type { DirtyList } from "./dirty-list.ts";
 import { pageKey, recordKey } from "./key-codec.ts";
-import { HASHES, rangeCovers, rangePiece } from "./loaded-range.ts";
+import { HASHES, rangePiece } from "./loaded-range.ts";
+import { Misses } from "./misses.ts";
 import { Overlay } from "./overlay.ts";
 import {
   OVERLAY_DELETED,
@@ -27,17 +28,14 @@ import {
   type OverlayEntry,
 } from "./overlay-entry.ts";
 import { PageEdits } from "./page-edits.ts";
-import type { MissedEntry, ReadPath } from "./read-path.ts";
+import type { ReadPath } from "./read-path.ts";
 import type { RecordCache } from "./record-cache.ts";
 import { hasRecordExpiry } from "./record-format.ts";
 import { scanMerged } from "./record-scan.ts";
 import type { Ref } from "./slab.ts";
-import type { LoadedRange, SlotSpace } from "./slot-space.ts";
-import { MISS, type PageNumber, type Transaction, type TreeId, View } from "./transaction.ts";
+import type { SlotSpace } from "./slot-space.ts";
+import { type PageNumber, type Transaction, type TreeId, View } from "./transaction.ts";
 
-/** Records that a scan reads at first; eight times as many each time it needs more. */
-const FIRST_RANGE_ENTRIES = 128;
-const RANGE_GROWTH = 8;
 /** Larger pieces are not kept for the next scan. */
 const KEPT_RANGE_ENTRIES = 1024;
 const EMPTY = Buffer.alloc(0);
@@ -49,20 +47,15 @@ export interface SlotChanges {
   switchGeneration(space: SlotSpace): readonly DirtyList[];
 }
 
-/** What the last attempt missed. */
-type Missed =
-  | { readonly kind: "entry"; readonly entry: MissedEntry }
-  | { readonly kind: "range"; readonly space: SlotSpace; readonly fromHash: number; readonly limit: number };
-
 export class OverlayTransaction implements Transaction {
   nowMs = 0;
   readonly random = new Prng(0);
   hashKey: HashKey = NO_HASH_KEY;
-  /** Reads that found what they wanted cached (or known to be absent), and those that did not. */
+  /** Reads that found what they wanted cached (or known to be absent). */
   hitCount = 0;
-  missCount = 0;
   readonly #cache: RecordCache;
   readonly #reads: ReadPath;
+  readonly #misses: Misses;
   readonly #changes: SlotChanges;
   readonly #overlay = new Overlay();
   readonly #edits: PageEdits;
@@ -71,11 +64,9 @@ export class OverlayTransaction implements Transaction {
   readonly #edited = new View();
   readonly #discarded: TreeId[] = [];
   #space: SlotSpace | undefined;
-  #isForcedSync = false;
   #isFlushed = false;
   #hasWrites = false;
   #countDelta = 0;
-  #missed: Missed | undefined;
   /** The last record that was looked up in the cache, for the write that follows a read. */
   #lastBuf: Buffer = EMPTY;
   #lastStart = 0;
@@ -87,7 +78,13 @@ export class OverlayTransaction implements Transaction {
     this.#cache = deps.cache;
     this.#edits = new PageEdits(deps.cache);
     this.#reads = deps.reads;
+    this.#misses = new Misses(deps.reads);
     this.#changes = deps.changes;
+  }
+
+  /** Reads that did not find what they wanted cached. */
+  get missCount(): number {
+    return this.#misses.count;
   }
 
   /** Starts on a slot. `nowMs` as in the port; `seed` of the log entry. The one before must have ended. */
@@ -97,12 +94,12 @@ export class OverlayTransaction implements Transaction {
     this.nowMs = nowMs;
     this.hashKey = space.hashKey;
     this.random.reseed(seed);
-    this.#missed = undefined;
+    this.#misses.forget();
   }
 
   /** From here to the end reads are made on this thread: for recovery, replication, and after many misses. */
   readSynchronously(): void {
-    this.#isForcedSync = true;
+    this.#misses.isForcedSync = true;
   }
 
   /** Whether a commit would change anything. */
@@ -132,7 +129,7 @@ export class OverlayTransaction implements Transaction {
     const hadWrites = this.#hasWrites;
     if (count === 0 && !hadWrites) {
       this.#space = undefined;
-      this.#isForcedSync = false;
+      this.#misses.isForcedSync = false;
       this.#lastEnd = -1;
       return false;
     }
@@ -161,11 +158,7 @@ export class OverlayTransaction implements Transaction {
    * the database's OperatingError.
    */
   loadMissed(): Promise<void> {
-    const missed = this.#missed;
-    this.#missed = undefined;
-    assert(missed !== undefined, "something was missed");
-    if (missed.kind === "entry") return this.#reads.load(missed.entry);
-    return this.#reads.loadRange(missed.space, missed.fromHash, missed.limit);
+    return this.#misses.load();
   }
 
   readRecord(buf: Buffer, start: number, end: number, out: View): boolean {
@@ -261,7 +254,7 @@ export class OverlayTransaction implements Transaction {
 
   scanRecords(fromHash: number, visit: (key: View, value: View) => boolean): number {
     const space = this.#activeSpace();
-    const range = this.#rangeFrom(space, fromHash);
+    const range = this.#isFlushed ? undefined : this.#misses.rangeFrom(space, fromHash);
     const stored = rangePiece(range, fromHash);
     let isStopped = false;
     const next = scanMerged(
@@ -280,8 +273,7 @@ export class OverlayTransaction implements Transaction {
       },
     );
     if (!isStopped && next < HASHES) {
-      const isSame = range?.fromHash === fromHash;
-      this.#missRange(space, fromHash, isSame ? range.limit * RANGE_GROWTH : FIRST_RANGE_ENTRIES);
+      this.#misses.missRange(space, fromHash, range);
     }
     if (range !== undefined && range.limit > KEPT_RANGE_ENTRIES) space.range = undefined;
     return next >= HASHES ? -1 : next;
@@ -347,7 +339,7 @@ export class OverlayTransaction implements Transaction {
     this.#edits.end();
     if (this.#discarded.length > 0) this.#discarded.length = 0;
     this.#space = undefined;
-    this.#isForcedSync = false;
+    this.#misses.isForcedSync = false;
     this.#isFlushed = false;
     this.#hasWrites = false;
     this.#countDelta = 0;
@@ -391,9 +383,9 @@ export class OverlayTransaction implements Transaction {
   #loadRecord(hash: number, buf: Buffer, start: number, end: number): OverlayEntry {
     const space = this.#activeSpace();
     const databaseKey = recordKey(space.generation, hash, { buf, start, end });
-    if (this.#mustMiss()) {
+    if (this.#misses.mustMiss()) {
       const key = Buffer.from(buf.subarray(start, end));
-      this.#miss({ space, pageFlag: 0, hash, key, databaseKey });
+      this.#misses.missEntry({ space, pageFlag: 0, hash, key, databaseKey });
     }
     const value = this.#reads.readSync(databaseKey);
     const entry = this.#overlay.addRecord(hash, buf, start, end);
@@ -411,10 +403,10 @@ export class OverlayTransaction implements Transaction {
   #loadPage(tree: TreeId, page: PageNumber): OverlayEntry {
     const space = this.#activeSpace();
     const databaseKey = pageKey(space.generation, tree, page);
-    if (this.#mustMiss()) {
+    if (this.#misses.mustMiss()) {
       const key = Buffer.allocUnsafe(PAGE_KEY_BYTES);
       writePageKey(key, tree, page);
-      this.#miss({ space, pageFlag: FLAG_PAGE, hash: hashPage(tree, page), key, databaseKey });
+      this.#misses.missEntry({ space, pageFlag: FLAG_PAGE, hash: hashPage(tree, page), key, databaseKey });
     }
     const value = this.#reads.readSync(databaseKey);
     if (value === undefined) throw this.#lostPage(tree, page);
@@ -429,18 +421,6 @@ export class OverlayTransaction implements Transaction {
     entry.setWhole(value ?? EMPTY);
     entry.setPrevious(0, value !== undefined, value === undefined ? 0 : entry.keyEnd - entry.keyStart + value.length);
     if (entry.pageFlag === 0) entry.hadExpiry = value !== undefined && hasRecordExpiry(value, 0);
-  }
-
-  /** Whether what is not cached is to be read on the thread pool rather than here. */
-  #mustMiss(): boolean {
-    this.missCount++;
-    return this.#reads.shouldMiss(this.#isForcedSync);
-  }
-
-  /** Remembers what was missing and ends the attempt. */
-  #miss(entry: MissedEntry): never {
-    this.#missed = { kind: "entry", entry };
-    throw MISS;
   }
 
   /** The overlay's entry of a page that is about to be written. Whether the database has it does not matter. */
@@ -482,21 +462,6 @@ export class OverlayTransaction implements Transaction {
       `page ${page} of tree ${tree} of table ${table}, slot ${slot} is missing: restore this node from its replicas`,
       { data: { table, slot, generation, tree, page } },
     );
-  }
-
-  /** The database's records that a scan from `fromHash` begins with, or undefined where the database has none. */
-  #rangeFrom(space: SlotSpace, fromHash: number): LoadedRange | undefined {
-    if (this.#isFlushed || (space.isComplete && space.settleCount === 0)) return undefined;
-    const { range } = space;
-    const isFresh = range?.generation === space.generation && range.settleCount === space.settleCount;
-    if (range !== undefined && isFresh && rangeCovers(range, fromHash)) return range;
-    return this.#missRange(space, fromHash, FIRST_RANGE_ENTRIES);
-  }
-
-  #missRange(space: SlotSpace, fromHash: number, limit: number): never {
-    this.missCount++;
-    this.#missed = { kind: "range", space, fromHash, limit };
-    throw MISS;
   }
 }
 
