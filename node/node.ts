@@ -37,6 +37,7 @@ import { Peering } from "./replication/peering.ts";
 import type { Forwarder, ForwardHandler } from "./router/forwarding.ts";
 import { AdminHttp } from "./server/admin-http.ts";
 import { ClientServer } from "./server/client-server.ts";
+import type { Parameter } from "./server/config.ts";
 import { GarbageWatch, heapCollector } from "./server/garbage-watch.ts";
 import { ManagerAgent } from "./server/manager-agent.ts";
 import type { WaitQuestion } from "./server/replica-waits.ts";
@@ -337,7 +338,7 @@ class PikaNode implements RunningNode {
           lastSaveSeconds: () => Math.floor(this.#clock.wallMs() / 1000),
           waitFollowers: (question) => this.#waitFollowers(plane, question),
           onShutdown: () => this.#deps.onStop(undefined),
-          parameters: [{ name: "appendfsync", value: fsync, kind: "text", isFixed: true }],
+          parameters: [chosenFsync(fsync)],
         },
       },
     );
@@ -414,4 +415,10 @@ function hashKeyOf(topology: Topology | undefined, table: TableId): HashKey | un
   const seed = topology?.tables.get(table)?.hashSeed;
   if (seed === undefined) return undefined;
   return { k0: Number.parseInt(seed.slice(0, 8), 16) | 0, k1: Number.parseInt(seed.slice(8), 16) | 0 };
+}
+
+/** CONFIG SET takes it only as it is. */
+function chosenFsync(fsync: string): Parameter {
+  const check = (value: string) => (value === fsync ? undefined : "the policy is an option of the node's start");
+  return { name: "appendfsync", value: fsync, kind: "text", check };
 }

@@ -41,7 +41,7 @@ function list(session: Session, argv: Argv, reply: ReplyWriter): void {
 }
 
 /** The new form of CLIENT KILL: pairs of filter and value, or the error. */
-function readKillFilter(argv: Argv): ClientFilter | string {
+function readKillFilter(session: Session, argv: Argv): ClientFilter | string {
   let filter: ClientFilter = { isSelfSkipped: true };
   for (let i = 2; i + 1 < argv.count; i += 2) {
     const value = argv.text(i + 1);
@@ -57,6 +57,7 @@ function readKillFilter(argv: Argv): ClientFilter | string {
         filter = { ...filter, localAddress: value };
         break;
       case "user":
+        if (!session.access.knowsUser(value)) return `ERR No such user '${value}'`;
         filter = { ...filter, user: value };
         break;
       case "type":
@@ -84,7 +85,7 @@ function kill(session: Session, argv: Argv, reply: ReplyWriter): void {
     else reply.error("ERR No such client");
     return;
   }
-  const filter = readKillFilter(argv);
+  const filter = readKillFilter(session, argv);
   if (typeof filter === "string") reply.error(filter);
   else reply.integer(session.clients.kill(filter));
 }

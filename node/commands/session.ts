@@ -29,6 +29,8 @@ export interface SessionAccess {
   readonly isAdmin: boolean;
   /** AUTH: undefined when the password is right, else the error. `user` is a table's name, or undefined for the default table. */
   authenticate(user: string | undefined, password: Buffer): string | undefined;
+  /** Whether there is such a user, as far as the connection may know: its own, `admin`, and for that one all. */
+  knowsUser(name: string): boolean;
   /** SELECT: undefined, or the error. */
   select(database: string): string | undefined;
 }

@@ -71,6 +71,11 @@ export class Decoder {
     return this.#end - this.#start;
   }
 
+  /** Bytes of the buffer that the commands lie in, those of the last one included. */
+  get heldBytes(): number {
+    return this.#end;
+  }
+
   /** Gives the next bytes. The chunk must not change while commands of it are in use. */
   feed(chunk: Buffer): void {
     const rest = this.#end - this.#start;

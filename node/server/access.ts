@@ -64,6 +64,11 @@ export class Access implements SessionAccess {
     return this.#selectTable(database);
   }
 
+  knowsUser(name: string): boolean {
+    if (name === ADMIN_USER || name === this.userName || name === this.table.name) return true;
+    return this.isAdmin && this.#tables.named(name) !== undefined;
+  }
+
   /** As after connecting. */
   reset(): void {
     this.#isProven = false;

@@ -23,7 +23,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { PeerRequests } from "./forward-handler.ts";
 import { ForwardedCommands } from "./forwarded-commands.ts";
 import { type InfoLines, InfoText } from "./info.ts";
-import { Listener, type ListenerSettings } from "./listener.ts";
+import { KEEP_ALIVE_MS, Listener, type ListenerSettings } from "./listener.ts";
 import { createNodeControl } from "./node-control.ts";
 import { DEFAULT_OUTPUT_LIMITS, type OutputLimits } from "./output-limits.ts";
 import { listParameters, type ServerSettings } from "./parameters.ts";
@@ -190,7 +190,7 @@ export class ClientServer implements Service {
     return {
       tables,
       runner,
-      config: new Config([...listParameters(settings, portOf), ...node.parameters]),
+      config: new Config([...listParameters(settings, { host: options.host, portOf }), ...node.parameters]),
       commands: { list: () => registry.all, named: (name) => registry.named(name.toLowerCase()) },
       clientsOf: (session) => this.clients.viewOf(session),
       slowLogOf: (session) => slowLog.viewOf(() => session.access.table.id),
@@ -220,7 +220,11 @@ export class ClientServer implements Service {
 }
 
 function settingsOf(options: ClientServerOptions, statistics: Statistics, slowLog: SlowLog): ServerSettings {
-  const listener: ListenerSettings = { maxClients: options.maxClients, idleMs: 1000 * options.idleSeconds };
+  const listener: ListenerSettings = {
+    maxClients: options.maxClients,
+    idleMs: 1000 * options.idleSeconds,
+    keepAliveMs: KEEP_ALIVE_MS,
+  };
   const settings = { listener, outputLimits: options.outputLimits ?? DEFAULT_OUTPUT_LIMITS, statistics, slowLog };
   statistics.slowMs = options.slowLogMicros < 0 ? Number.POSITIVE_INFINITY : options.slowLogMicros / 1000;
   return settings;

@@ -39,7 +39,8 @@ export interface Client {
   /** Monotonic ms of the last command. */
   readonly lastActiveMs: number;
   readonly connectedMs: number;
-  readonly lastCommand: string;
+  /** Name of the command that runs, or ran last. */
+  lastCommand: string;
   /** Goes on after `retry`. */
   wake(): void;
   /** Closes at once; `why` is logged where given. */

@@ -13,13 +13,15 @@ export interface Parameter {
   readonly value: string;
   /** Where the value is known only later. */
   readonly read?: () => string;
-  readonly kind: "number" | "memory" | "yesno" | "text";
+  readonly kind: "number" | "memory" | "memoryOrPercent" | "yesno" | "text";
   /** Checks a new value: an error's explanation, or undefined. */
   readonly check?: (value: string) => string | undefined;
   /** Makes it so. */
   readonly apply?: (value: string) => void;
   /** Cannot be set. */
   readonly isFixed?: boolean;
+  /** Told only to who asks for its full name. */
+  readonly isHidden?: boolean;
   /** Another name of the same parameter. */
   readonly alias?: string;
 }
@@ -51,7 +53,7 @@ const REDIS_TUNING: readonly Parameter[] = [
   { name: "maxmemory", value: "0", kind: "memory" },
   { name: "maxmemory-policy", value: "noeviction", kind: "text" },
   { name: "maxmemory-samples", value: "5", kind: "number" },
-  { name: "maxmemory-clients", value: "0", kind: "memory" },
+  { name: "maxmemory-clients", value: "0", kind: "memoryOrPercent" },
   { name: "lfu-log-factor", value: "10", kind: "number" },
   { name: "lfu-decay-time", value: "1", kind: "number" },
   { name: "lua-time-limit", value: "5000", kind: "number", alias: "busy-reply-threshold" },
@@ -71,8 +73,10 @@ const REDIS_TUNING: readonly Parameter[] = [
   { name: "no-appendfsync-on-rewrite", value: "no", kind: "yesno" },
   { name: "stop-writes-on-bgsave-error", value: "yes", kind: "yesno" },
   { name: "rdbcompression", value: "yes", kind: "yesno" },
-  { name: "rdb-key-save-delay", value: "0", kind: "number" },
-  { name: "key-load-delay", value: "0", kind: "number" },
+  { name: "rdb-key-save-delay", value: "0", kind: "number", isHidden: true },
+  { name: "key-load-delay", value: "0", kind: "number", isHidden: true },
+  { name: "daemonize", value: "no", kind: "yesno", isFixed: true },
+  { name: "replicaof", value: "", kind: "text", isFixed: true, alias: "slaveof" },
   { name: "sanitize-dump-payload", value: "no", kind: "text" },
   { name: "save", value: "", kind: "text" },
   { name: "loglevel", value: "notice", kind: "text" },
@@ -115,9 +119,10 @@ export class Config implements ConfigParameters {
 
   get(patterns: readonly string[]): ReadonlyMap<string, string> {
     const found = new Map<string, string>();
-    for (const pattern of patterns.map((text) => rangeOf(text.toLowerCase()))) {
+    for (const wanted of patterns.map((text) => text.toLowerCase())) {
+      const pattern = rangeOf(wanted);
       for (const [name, parameter] of this.#parameters) {
-        if (matchesGlob(pattern, rangeOf(name)))
+        if (parameter.isHidden === true ? name === wanted : matchesGlob(pattern, rangeOf(name)))
           found.set(name, parameter.read?.() ?? this.#values.get(parameter.name) ?? "");
       }
     }
@@ -168,9 +173,15 @@ function normalize(parameter: Parameter, given: string): string | { readonly err
       return /^-?\d{1,15}$/.test(given)
         ? String(Number(given))
         : { error: "argument couldn't be parsed into an integer" };
-    case "memory": {
-      const bytes = parseMemory(given);
-      return bytes === undefined ? { error: "argument must be a memory value" } : String(bytes);
-    }
+    case "memoryOrPercent":
+      if (!/^\d{1,9}%$/.test(given)) return normalizeMemory(given);
+      return Number.parseInt(given, 10) <= 100 ? given : { error: "percentage argument must be less or equal to 100" };
+    case "memory":
+      return normalizeMemory(given);
   }
+}
+
+function normalizeMemory(given: string): string | { readonly error: string } {
+  const bytes = parseMemory(given);
+  return bytes === undefined ? { error: "argument must be a memory value" } : String(bytes);
 }

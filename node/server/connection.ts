@@ -97,7 +97,7 @@ export class Connection implements Client, TurnParticipant {
 
   get bufferUse(): BufferUse {
     const outputBytes = this.#socket.writableLength + this.queue.heldBytes;
-    return { inputBytes: this.#decoder.bufferedBytes, outputBytes, pendingCount: this.queue.length };
+    return { inputBytes: this.#decoder.heldBytes, outputBytes, pendingCount: this.queue.length };
   }
 
   wake(): void {
@@ -243,7 +243,6 @@ export class Connection implements Client, TurnParticipant {
     }
     if (this.#state === "ready" && this.#hasEnded) this.#state = "closing";
     this.lastActiveMs = beforeMs;
-    if (dispatcher.plan !== undefined) this.lastCommand = dispatcher.plan.command.name;
     this.#addPiece(start, reply.length, count);
     if (this.#pieces.length > 0 || this.#held.length > 0 || this.#state !== "ready") this.#joinTurn();
     turn.isBusy = false;

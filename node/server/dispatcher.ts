@@ -76,6 +76,7 @@ export class Dispatcher {
     }
     const plan = this.plans.get(found) as CommandPlan;
     this.plan = plan;
+    client.lastCommand = plan.command.name;
     if (!plan.isNoAuth && !session.access.isAuthenticated) return this.#refuse(client, ERRORS.noAuth);
     if (plan.isAdmin && !session.access.isAdmin) return this.#refuse(client, ERRORS.notAdmin);
     if (session.transaction.isOpen && !plan.isTransactionControl) {

@@ -19,13 +19,16 @@ const DRAIN_MS = 2_000;
 const SWEEP_MS = 1_000;
 /** Connections that the system keeps while we do not accept: Redis's tcp-backlog. */
 const BACKLOG = 511;
-const KEEP_ALIVE_MS = 300_000;
+/** Redis's tcp-keepalive: a half-open connection is noticed after it. */
+export const KEEP_ALIVE_MS = 300_000;
 
 /** What can be changed while it runs. */
 export interface ListenerSettings {
   maxClients: number;
   /** Idle connections are closed after so long; 0: never. */
   idleMs: number;
+  /** New connections that are silent for so long are probed; 0: never. */
+  keepAliveMs: number;
 }
 
 export interface ListenerDeps {
@@ -99,7 +102,7 @@ export class Listener implements Service {
       socket.end(errorReply("ERR max number of clients reached"));
       return;
     }
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    if (settings.keepAliveMs > 0) socket.setKeepAlive(true, settings.keepAliveMs);
     const session = new ClientSession(clients.nextId(), services);
     const connection = new Connection(socket, session, { ...this.#deps.connection, onClosed: this.#forget });
     this.#connections.add(connection);

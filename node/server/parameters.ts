@@ -44,8 +44,18 @@ function showOutputLimits({ hardBytes, softBytes, softSeconds }: OutputLimits): 
   return `normal ${hardBytes} ${softBytes} ${softSeconds} slave 0 0 0 pubsub 33554432 8388608 60`;
 }
 
-/** @param portOf the client port in use. */
-export function listParameters(settings: ServerSettings, portOf: () => number): readonly Parameter[] {
+/** What was chosen at the start: it can be set to what it is. */
+function chosenAtStart(is: () => string): (value: string) => string | undefined {
+  return (value) =>
+    value === is() ? undefined : "Unable to listen on this port or address: they are chosen at the start";
+}
+
+/** @param address where clients are listened to; the port in use. */
+export function listParameters(
+  settings: ServerSettings,
+  address: { readonly host: string; readonly portOf: () => number },
+): readonly Parameter[] {
+  const port = () => String(address.portOf());
   const { listener, statistics, slowLog } = settings;
   const slowMicros = Number.isFinite(statistics.slowMs) ? 1000 * statistics.slowMs : -1;
   return [
@@ -97,7 +107,16 @@ export function listParameters(settings: ServerSettings, portOf: () => number): 
     { name: "databases", value: "1", kind: "number", isFixed: true },
     { name: "cluster-enabled", value: "no", kind: "yesno", isFixed: true },
     { name: "appendonly", value: "yes", kind: "yesno" },
-    { name: "tcp-keepalive", value: "300", kind: "number", isFixed: true },
-    { name: "port", value: "", read: () => String(portOf()), kind: "number", isFixed: true },
+    {
+      name: "tcp-keepalive",
+      value: String(listener.keepAliveMs / 1000),
+      kind: "number",
+      check: between(0, 2 ** 31),
+      apply: (value) => {
+        listener.keepAliveMs = 1000 * Number(value);
+      },
+    },
+    { name: "port", value: "", read: port, kind: "number", check: chosenAtStart(port) },
+    { name: "bind", value: address.host, kind: "text", check: chosenAtStart(() => address.host) },
   ];
 }

@@ -42,6 +42,29 @@ it("CLUSTER tells the truth: contiguous ranges that cover all Redis slots", asyn
   await expect(call("CLUSTER", "COUNTKEYSINSLOT", 16384)).rejects.toThrow("ERR Invalid or out of range slot");
 });
 
+it("CONFIG SET takes what was chosen at the start only as it is, and a keep-alive for the connections to come", async () => {
+  const port = harness.port;
+  expect(await call("CONFIG", "SET", "port", port, "bind", "127.0.0.1", "tcp-keepalive", 0)).toBe("OK");
+  await expect(call("CONFIG", "SET", "tcp-keepalive", 5, "port", port + 1)).rejects.toThrow(/Unable to listen on this/);
+  expect(await call("CONFIG", "GET", "tcp-keepalive")).toEqual(["tcp-keepalive", "0"]);
+  expect(await call("CONFIG", "GET", "port")).toEqual(["port", String(port)]);
+});
+
+it("CONFIG GET tells hidden parameters to who names them, and both names of one that has two", async () => {
+  const all = (await call("CONFIG", "GET", "*")) as string[];
+  expect(all).not.toContain("key-load-delay");
+  expect(all).toEqual(expect.arrayContaining(["replicaof", "slaveof"]));
+  expect(await call("CONFIG", "GET", "KEY-load-delay")).toEqual(["key-load-delay", "0"]);
+  expect(await call("CONFIG", "GET", "key-load-dela?")).toEqual([]);
+});
+
+it("CLIENT LIST names the command that runs and counts its bytes; CLIENT KILL USER knows its users", async () => {
+  expect(await call("CLIENT", "LIST")).toMatch(/ qbuf=26 .* cmd=client\|list user=default /);
+  expect(await call("CLIENT", "INFO")).toMatch(/ cmd=client\|info /);
+  await expect(call("CLIENT", "KILL", "USER", "nobody")).rejects.toThrow("ERR No such user 'nobody'");
+  expect(await call("CLIENT", "KILL", "USER", "admin")).toBe(0);
+});
+
 it("CONFIG takes live and tuning parameters, all or none", async () => {
   expect(await call("CONFIG", "SET", "hash-max-ziplist-entries", 7, "maxmemory", "1kb")).toBe("OK");
   expect(await call("CONFIG", "GET", "hash-max-listpack-entries")).toEqual(["hash-max-listpack-entries", "7"]);
@@ -50,6 +73,12 @@ it("CONFIG takes live and tuning parameters, all or none", async () => {
   expect(await call("CONFIG", "GET", "maxclients")).toEqual(["maxclients", "100"]);
   await expect(call("CONFIG", "SET", "maxclients", "many")).rejects.toThrow(/couldn't be parsed/);
   await expect(call("CONFIG", "SET", "databases", 2)).rejects.toThrow(/immutable/);
+  await expect(call("CONFIG", "SET", "daemonize", "yes")).rejects.toThrow(/immutable/);
+  await expect(call("CONFIG", "SET", "maxmemory", 1, "maxmemory-clients", "101%")).rejects.toThrow(/or equal to 100$/);
+  expect(await call("CONFIG", "SET", "maxmemory-clients", "5%")).toBe("OK");
+  expect(await call("CONFIG", "GET", "maxmemory*")).toEqual(
+    expect.arrayContaining(["1024", "maxmemory-clients", "5%"]),
+  );
   await expect(call("CONFIG", "REWRITE")).rejects.toThrow(/without a config file/);
   expect(await call("CONFIG", "SET", "client-output-buffer-limit", "normal 1mb 0 0")).toBe("OK");
 });
