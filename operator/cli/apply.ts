@@ -32,7 +32,7 @@ export async function runApply(
   if (!record || !isOurProcess(record.supervisorPid)) {
     throw new OperatingError(
       "NotRunning",
-      `no local cluster ${draft.cluster} runs from ${options.dataDir}; start it with \`pika up -f\``,
+      `no local cluster ${draft.cluster} runs from ${options.dataDir}; start it with ${state.commandFor("up")}`,
     );
   }
   refuseUnbuilt(draft, record);
@@ -86,5 +86,8 @@ async function untilApplied(state: StateDirectory, generation: number, deps: App
     deps.output.status("applying");
     await delay(deps.clock, POLL_MS, deps.signal);
   }
-  throw new OperatingError("NotReady", `not ready after ${DEADLINE_MS / 1000} s; \`pika status\` says what is missing`);
+  throw new OperatingError(
+    "NotReady",
+    `not ready after ${DEADLINE_MS / 1000} s; ${state.commandFor("status")} says what is missing`,
+  );
 }

@@ -26,7 +26,7 @@ export async function startDetached(options: UpOptions, deps: DetachDeps): Promi
   if (before && isOurProcess(before.supervisorPid)) {
     throw new OperatingError(
       "AlreadyRunning",
-      `cluster ${plan.cluster} already runs (process ${before.supervisorPid}); change it with \`pika apply -f\`, stop it with \`pika down\``,
+      `cluster ${plan.cluster} already runs (process ${before.supervisorPid}); change it with ${state.commandFor("apply")}, stop it with ${state.commandFor("down")}`,
     );
   }
   mkdirSync(state.path, { recursive: true });
@@ -50,7 +50,9 @@ export async function startDetached(options: UpOptions, deps: DetachDeps): Promi
     if (record?.supervisorPid === pid && record.phase === "ready") {
       deps.output.status("");
       for (const line of describeReady(plan)) deps.output.line(line);
-      deps.output.line(`runs in the background (process ${pid}, log ${logFile}); stop it with \`pika down\``);
+      deps.output.line(
+        `runs in the background (process ${pid}, log ${logFile}); stop it with ${state.commandFor("down")}`,
+      );
       return;
     }
     if (record?.supervisorPid === pid && record.phase === "failed")
@@ -60,7 +62,7 @@ export async function startDetached(options: UpOptions, deps: DetachDeps): Promi
   }
   throw new OperatingError(
     "NotReady",
-    `not ready after ${DEADLINE_MS / 1000} s; ${logFile} and \`pika status\` say what is missing`,
+    `not ready after ${DEADLINE_MS / 1000} s; ${logFile} and ${state.commandFor("status")} say what is missing`,
   );
 }
 

@@ -11,7 +11,7 @@ import { crdDocuments } from "./crds.ts";
 import { startDetached } from "./detach.ts";
 import { runDown } from "./down.ts";
 import type { Output } from "./output.ts";
-import { listClusters, StateDirectory } from "./state-directory.ts";
+import { DEFAULT_DATA_DIR, listClusters, StateDirectory } from "./state-directory.ts";
 import { runStatus, type StatusSource } from "./status.ts";
 import { runUp, type UpDeps } from "./up.ts";
 
@@ -34,7 +34,6 @@ export interface ProgramDeps extends UpDeps {
   readonly detach: (args: readonly string[], logFile: string) => number;
 }
 
-const DEFAULT_DATA_DIR = ".pika";
 const DEFAULT_PORT_BASE = 9200;
 
 /** The whole command line. `parseAsync(argv)` runs it. */

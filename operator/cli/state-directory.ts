@@ -35,12 +35,22 @@ const clusterRecord = z.object({
 
 export type ClusterRecord = z.infer<typeof clusterRecord>;
 
+export const DEFAULT_DATA_DIR = ".pika";
+
 export class StateDirectory {
   readonly path: string;
+  readonly #dataDir: string;
 
   /** @param dataDir as given with `--data-dir` */
   constructor(dataDir: string, cluster: string) {
+    this.#dataDir = dataDir;
     this.path = join(dataDir, cluster);
+  }
+
+  /** What to type for a verb on this cluster's directory: `pika down`, with --data-dir where it is not the default. */
+  commandFor(verb: "up" | "apply" | "down" | "status"): string {
+    const option = this.#dataDir === DEFAULT_DATA_DIR ? "" : ` --data-dir ${quote(this.#dataDir)}`;
+    return `\`pika ${verb}${option}${verb === "up" || verb === "apply" ? " -f FILE" : ""}\``;
   }
 
   /** Makes the directory and the secret where they do not exist. */
@@ -126,4 +136,9 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** A word as a shell takes it. */
+function quote(word: string): string {
+  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -66,7 +66,7 @@ export async function runUp(options: UpOptions, deps: UpDeps): Promise<void> {
   const plan = planFiles(files, { portBase: options.portBase, hasEtcd: options.etcd.length > 0 });
   const state = new StateDirectory(options.dataDir, plan.cluster);
   const previous = state.readRecord();
-  refuseSecondSupervisor(previous, plan.cluster);
+  refuseSecondSupervisor(previous, state);
   await refuseBusyPorts(plan);
   state.prepare();
   state.writeManifest(files.map(({ text }) => text).join("\n---\n"));
@@ -74,12 +74,13 @@ export async function runUp(options: UpOptions, deps: UpDeps): Promise<void> {
   await run.untilStopped();
 }
 
-function refuseSecondSupervisor(record: ClusterRecord | undefined, cluster: string): void {
+function refuseSecondSupervisor(record: ClusterRecord | undefined, state: StateDirectory): void {
   if (!record) return;
+  const { cluster } = record;
   if (isOurProcess(record.supervisorPid)) {
     throw new OperatingError(
       "AlreadyRunning",
-      `cluster ${cluster} already runs (process ${record.supervisorPid}); change it with \`pika apply -f\`, stop it with \`pika down\``,
+      `cluster ${cluster} already runs (process ${record.supervisorPid}); change it with ${state.commandFor("apply")}, stop it with ${state.commandFor("down")}`,
     );
   }
   const left = record.children.filter(({ pid }) => isOurProcess(pid));
@@ -87,7 +88,7 @@ function refuseSecondSupervisor(record: ClusterRecord | undefined, cluster: stri
     const names = left.map(({ name, pid }) => `${name} (${pid})`).join(", ");
     throw new OperatingError(
       "ProcessesLeft",
-      `the supervisor of cluster ${cluster} is gone but its processes run: ${names}; end them with \`pika down\``,
+      `the supervisor of cluster ${cluster} is gone but its processes run: ${names}; end them with ${state.commandFor("down")}`,
     );
   }
 }

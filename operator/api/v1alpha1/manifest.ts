@@ -60,8 +60,8 @@ export function readManifest(files: readonly ManifestFile[]): Manifest {
       const syntax = document.errors.map((error) => syntaxProblem(place, error));
       problems.push(...syntax);
       if (syntax.length > 0) continue;
-      const plain: unknown = document.toJS();
-      if (plain === null) continue;
+      const plain = toPlain(place, problems);
+      if (plain === null || plain === undefined) continue;
       switch (kindOf(plain)) {
         case "PikaCluster":
           decode({ schema: pikaCluster, plain, place, into: clusters, problems });
@@ -73,7 +73,7 @@ export function readManifest(files: readonly ManifestFile[]): Manifest {
           decode({ schema: secret, plain, place, into: secrets, problems });
           break;
         default:
-          problems.push(locate(place, ["kind"], "must be PikaCluster, PikaTable or Secret"));
+          problems.push(locate(place, ["kind"], `${describeKind(plain)}must be PikaCluster, PikaTable or Secret`));
       }
     }
   }
@@ -87,8 +87,23 @@ interface Place {
   readonly lines: LineCounter;
 }
 
+/** The values of a document; undefined where its aliases name nothing or too much, which is a problem then. */
+function toPlain(place: Place, problems: ManifestProblem[]): unknown {
+  try {
+    return place.document.toJS();
+  } catch (error) {
+    problems.push(locate(place, [], (error as Error).message));
+    return undefined;
+  }
+}
+
 function kindOf(plain: unknown): unknown {
   return typeof plain === "object" && plain !== null && "kind" in plain ? plain.kind : undefined;
+}
+
+function describeKind(plain: unknown): string {
+  const kind = kindOf(plain);
+  return typeof kind === "string" ? `is ${JSON.stringify(kind)}; ` : "";
 }
 
 interface DecodeTask<T> {
@@ -116,11 +131,15 @@ function decode<T>(task: DecodeTask<T>): void {
   }
 }
 
+/** What is wrong with the value, which is shown unless it is a Secret's. */
 function describe(issue: z.core.$ZodIssue, plain: unknown): string {
   const value = issue.path.reduce<unknown>(
     (at, step) => (typeof at === "object" && at !== null ? (at as Record<PropertyKey, unknown>)[step] : undefined),
     plain,
   );
+  if (kindOf(plain) === "Secret" && (issue.path[0] === "data" || issue.path[0] === "stringData")) {
+    return issue.code === "invalid_format" ? "is not base64; a plain value goes into stringData" : issue.message;
+  }
   const given = value === undefined ? "is missing" : `is ${JSON.stringify(value)}`;
   return `${given}; ${issue.message.replace(/^Invalid (input|option): /, "")}`;
 }

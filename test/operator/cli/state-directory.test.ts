@@ -31,6 +31,12 @@ const record: ClusterRecord = {
 };
 
 describe("StateDirectory", () => {
+  test("tells the command that finds it again", () => {
+    expect(new StateDirectory(".pika", "demo").commandFor("down")).toBe("`pika down`");
+    expect(new StateDirectory("/tmp/x", "demo").commandFor("down")).toBe("`pika down --data-dir /tmp/x`");
+    expect(new StateDirectory("it's", "demo").commandFor("apply")).toBe("`pika apply --data-dir 'it'\\''s' -f FILE`");
+  });
+
   test("makes a secret once, for the owner only", () => {
     const state = new StateDirectory(dataDir, "demo");
     state.prepare();

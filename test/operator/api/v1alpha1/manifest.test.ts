@@ -21,6 +21,18 @@ metadata:
 spec:
 ${spec}`;
 
+/** A small text that stands for 9^6 values. */
+function manyAliases(): string {
+  const lines = ["a: &n0 [x]"];
+  for (let i = 1; i <= 6; i++)
+    lines.push(
+      `a${i}: &n${i} [${Array(9)
+        .fill(`*n${i - 1}`)
+        .join(", ")}]`,
+    );
+  return lines.join("\n");
+}
+
 describe("readManifest", () => {
   test("reads the quickstart with its defaults", () => {
     const file = join(import.meta.dirname, "../../../../examples/quickstart.yaml");
@@ -60,13 +72,23 @@ describe("readManifest", () => {
       table("  consistency: Strong\n  clusterRef: {name: demo}"),
       'f.yaml:6:16: spec.consistency: is "Strong"; expected one of',
     ],
-    ["kind: Pod\n", "f.yaml:1:7: kind: must be PikaCluster, PikaTable or Secret"],
+    ["kind: Pod\n", 'f.yaml:1:7: kind: is "Pod"; must be PikaCluster, PikaTable or Secret'],
     ["- 1\n", "f.yaml:1:1: kind: must be PikaCluster, PikaTable or Secret"],
     ["a: [1\n", "f.yaml:2:1: Flow sequence"],
     ["a: 1\na: 2\n", "f.yaml:2:1: Map keys must be unique"],
+    ["kind: Secret\n---\na: *nowhere\n", "f.yaml:3:1: Unresolved alias"],
+    [manyAliases(), "f.yaml:1:1: Excessive alias count"],
   ])("tells where and what is allowed: %#", (text, message) => {
     const problems = problemsOf(text);
     expect(problems.some((problem) => problem.startsWith(message))).toBe(true);
+  });
+
+  test("a Secret's values are not shown, and who wrote a plain one is told where it belongs", () => {
+    const text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  password: hunter!2\n";
+    expect(problemsOf(text)).toEqual(["f.yaml:5:13: data.password: is not base64; a plain value goes into stringData"]);
+    const number = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: 4711}\n";
+    expect(problemsOf(number).join()).toContain("stringData.password");
+    expect(problemsOf(number).join()).not.toContain("4711");
   });
 
   test("tells all problems of all documents", () => {
