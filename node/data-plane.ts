@@ -39,6 +39,8 @@ import { TurnLogGate } from "./shard/turn-log-gate.ts";
 const GIB = 1024 * 1024 * 1024;
 /** See the option followerLogBytes. */
 const DEFAULT_FOLLOWER_LOG_BYTES = 2 * GIB;
+/** See the option copyLogBytes. */
+const DEFAULT_COPY_LOG_BYTES = 8 * GIB;
 /** Recovery reads at most about this much log. */
 const DEFAULT_PINNED_LOG_BYTES = GIB / 2;
 
@@ -50,6 +52,7 @@ export interface DataPlaneOptions {
   readonly cacheBytes: number;
   readonly segmentBytes?: number;
   readonly followerLogBytes?: number;
+  readonly copyLogBytes?: number;
   readonly pinnedLogBytes?: number;
   /** See DiskRoomOptions. */
   readonly watermarkBytes?: number;
@@ -264,6 +267,7 @@ export class DataPlane implements Service {
     this.#keeper = new LogKeeper(
       {
         followerBytes: this.#options.followerLogBytes ?? DEFAULT_FOLLOWER_LOG_BYTES,
+        copyBytes: this.#options.copyLogBytes ?? DEFAULT_COPY_LOG_BYTES,
         pinnedBytes: this.#options.pinnedLogBytes ?? DEFAULT_PINNED_LOG_BYTES,
       },
       {

@@ -42,6 +42,13 @@ export const nodeOptions = {
     max: 1024 * GIB,
     help: "log kept for followers that are behind, a minute or so of full load; one that needs more gets a snapshot",
   },
+  copyLogBytes: {
+    kind: "bytes",
+    default: 8 * GIB,
+    min: MIB,
+    max: 1024 * GIB,
+    help: "log kept behind a follower's copy while it is on its way: a copy that takes longer starts again",
+  },
   segmentBytes: {
     kind: "bytes",
     default: 64 * MIB,

@@ -265,7 +265,7 @@ class PikaNode implements RunningNode {
     cluster: ClusterId,
     topology: () => Topology | undefined,
   ): Promise<DataPlane> {
-    const { cacheBytes, fsync, segmentBytes, followerLogBytes, diskWatermarkBytes } = this.#options;
+    const { cacheBytes, fsync, segmentBytes, followerLogBytes, copyLogBytes, diskWatermarkBytes } = this.#options;
     const registry = new CommandRegistry<never>(dataCommands);
     const { node } = directory.identity;
     const plane = new DataPlane(
@@ -276,6 +276,7 @@ class PikaNode implements RunningNode {
         cacheBytes,
         segmentBytes,
         followerLogBytes,
+        copyLogBytes,
         ...(diskWatermarkBytes === 0 ? {} : { watermarkBytes: diskWatermarkBytes }),
         hashKeyOf: (table) => hashKeyOf(topology(), table),
         hasPeers: (table, slot) => (topology()?.assignments.get(table)?.[slot]?.replicas.length ?? 0) > 1,

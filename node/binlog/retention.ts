@@ -1,6 +1,7 @@
 /**
  * Which segments of the log can go. A pure decision: recovery needs what is above each slot's durable applied index,
  * followers what they have not acknowledged, but not beyond a bound of bytes: behind it a follower gets a snapshot.
+ * A snapshot on its way would be in vain without the log behind it, so that has a larger bound.
  * Only a prefix of the log can go, and never the segment that is being written.
  */
 
@@ -13,11 +14,15 @@ export interface RetentionSlot {
   readonly durableIndex: number;
   /** The lowest index that a follower still needs; Infinity where none does. */
   readonly followersNeedFrom: number;
+  /** The lowest index that a follower needs that is being copied; Infinity where none is. */
+  readonly copiesNeedFrom: number;
 }
 
 export interface RetentionLimits {
   /** Bytes of log that are kept for followers at most. */
   readonly followerBytes: number;
+  /** Bytes of log that are kept behind copies of followers at most. */
+  readonly copyBytes: number;
   /** A slot whose unflushed entries keep a segment alive that is this far back is flushed first. */
   readonly pinnedBytes: number;
 }
@@ -38,13 +43,15 @@ export function decideRetention(
   const current = segments.at(-1);
   assert(current !== undefined, "a log has a segment");
   const followersKeep = oldestWithin(segments, limits.followerBytes).firstSequence;
+  const copiesKeep = oldestWithin(segments, limits.copyBytes).firstSequence;
   const pinnedKeep = oldestWithin(segments, limits.pinnedBytes).firstSequence;
   let keepFrom = current.firstSequence;
   const pins: { readonly log: SlotLog; readonly segment: number }[] = [];
-  for (const { log, durableIndex, followersNeedFrom } of slots) {
+  for (const { log, durableIndex, followersNeedFrom, copiesNeedFrom } of slots) {
     const recovery = oldestHolding(log, durableIndex + 1);
     const followers = oldestHolding(log, followersNeedFrom);
-    keepFrom = Math.min(keepFrom, recovery, Math.max(followers, followersKeep));
+    const copies = oldestHolding(log, copiesNeedFrom);
+    keepFrom = Math.min(keepFrom, recovery, Math.max(followers, followersKeep), Math.max(copies, copiesKeep));
     if (recovery < pinnedKeep) pins.push({ log, segment: recovery });
   }
   pins.sort((a, b) => a.segment - b.segment);

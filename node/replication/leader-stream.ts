@@ -153,7 +153,7 @@ export class LeaderStream {
       sender.run((index) => {
         if (this.#isClosed) return;
         // The log behind the snapshot is kept for the stream that the follower opens after it.
-        track.appendedIndex = index;
+        track.copies(index);
         onProgress();
       }),
     );

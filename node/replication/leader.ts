@@ -194,7 +194,7 @@ export class ReplicationLeader implements FollowerProgressSource {
     for (const follower of slot.followers.values()) {
       follower.stream?.refuse(code, "the leadership of the slot has changed");
     }
-    slot.log.setFollowerProgress({ needFrom: Number.POSITIVE_INFINITY, acknowledged: Number.POSITIVE_INFINITY });
+    slot.log.setFollowerProgress(progressOf([]));
     this.#noteProgress();
   }
 

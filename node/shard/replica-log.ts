@@ -80,6 +80,8 @@ export interface SnapshotState {
 export interface FollowerProgress {
   /** The lowest index that a follower has not acknowledged: kept in the log as far as its bound allows; Infinity: none. */
   readonly needFrom: number;
+  /** The same for followers that are being copied, or catch up from a copy: kept within a larger bound. */
+  readonly copiesNeedFrom: number;
   /** The highest index that a promotable follower has: the database is not let past it, as long as memory allows. */
   readonly acknowledged: number;
 }

@@ -140,9 +140,11 @@ export class SlotHost implements ReplicaHost {
     for (const shard of shards.all()) {
       const space = engine.slot(shard.table, shard.slot);
       const durableIndex = space ? engine.durableIndex(space) : 0;
-      yield { log: shard.log, durableIndex, followersNeedFrom: shard.followersNeedFrom };
+      const { log, followersNeedFrom, copiesNeedFrom } = shard;
+      yield { log, durableIndex, followersNeedFrom, copiesNeedFrom };
     }
-    for (const log of this.#closed) yield { log, durableIndex: 0, followersNeedFrom: Number.POSITIVE_INFINITY };
+    const none = { followersNeedFrom: Number.POSITIVE_INFINITY, copiesNeedFrom: Number.POSITIVE_INFINITY };
+    for (const log of this.#closed) yield { log, durableIndex: 0, ...none };
   }
 
   #open(log: SlotLog, hashKey: HashKey): SlotReplica {

@@ -162,6 +162,7 @@ export class SlotReplica implements ReplicaLog {
 
   setFollowerProgress(progress: FollowerProgress): void {
     this.shard.followersNeedFrom = progress.needFrom;
+    this.shard.copiesNeedFrom = progress.copiesNeedFrom;
     this.shard.followersAcknowledged = progress.acknowledged;
   }
 

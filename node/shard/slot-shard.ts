@@ -47,6 +47,7 @@ export class SlotShard implements SlotExecutor {
   readonly writtenListeners: (() => void)[] = [];
   /** See FollowerProgress. */
   followersNeedFrom = Number.POSITIVE_INFINITY;
+  copiesNeedFrom = Number.POSITIVE_INFINITY;
   followersAcknowledged = Number.POSITIVE_INFINITY;
   readonly #node: ShardNode;
   /** Made when someone watches for the first time. */

@@ -110,7 +110,11 @@ it("copies a slot whose log is gone, and goes on from there", async () => {
   const led = cluster.leaderReplica(0) as MemoryReplica;
   for (let i = 0; i < 50; i++) led.write(i);
   await cluster.pass(100);
-  led.progress = { needFrom: Number.POSITIVE_INFINITY, acknowledged: Number.POSITIVE_INFINITY };
+  led.progress = {
+    needFrom: Number.POSITIVE_INFINITY,
+    copiesNeedFrom: Number.POSITIVE_INFINITY,
+    acknowledged: Number.POSITIVE_INFINITY,
+  };
   led.sync();
   led.flush();
   led.truncate();

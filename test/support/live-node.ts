@@ -89,7 +89,8 @@ export class LiveNode {
     await plane.start();
     await leadAll(plane.replicas, topologyOf(options.slots ?? 4).current());
     // The whole log is kept, for `replayed`.
-    for (const replica of plane.replicas.all()) replica.setFollowerProgress({ needFrom: 1, acknowledged: Infinity });
+    for (const replica of plane.replicas.all())
+      replica.setFollowerProgress({ needFrom: 1, copiesNeedFrom: Number.POSITIVE_INFINITY, acknowledged: Infinity });
     const node = new LiveNode(plane, options, complaints);
     await node.server.start();
     return node;

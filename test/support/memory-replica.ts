@@ -48,7 +48,11 @@ export class MemoryReplica implements ReplicaLog {
   /** Told of each entry that a client's write makes, and of each new leadership. */
   onMade: (position: LogPosition) => void = () => undefined;
   onLead: () => void = () => undefined;
-  progress: FollowerProgress = { needFrom: Number.POSITIVE_INFINITY, acknowledged: Number.POSITIVE_INFINITY };
+  progress: FollowerProgress = {
+    needFrom: Number.POSITIVE_INFINITY,
+    copiesNeedFrom: Number.POSITIVE_INFINITY,
+    acknowledged: Number.POSITIVE_INFINITY,
+  };
   lostCount = 0;
   snapshotCount = 0;
   isFenced = false;
@@ -301,7 +305,11 @@ export class MemoryReplica implements ReplicaLog {
     this.durableIndex = this.last.index;
     this.term = Math.max(this.last.term, this.promised?.term ?? 0);
     this.#state = { position: this.#flushed.position, data: new Map(this.#flushed.data) };
-    this.progress = { needFrom: Number.POSITIVE_INFINITY, acknowledged: Number.POSITIVE_INFINITY };
+    this.progress = {
+      needFrom: Number.POSITIVE_INFINITY,
+      copiesNeedFrom: Number.POSITIVE_INFINITY,
+      acknowledged: Number.POSITIVE_INFINITY,
+    };
   }
 
   #begin(work: "cut" | "install"): void {

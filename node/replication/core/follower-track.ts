@@ -28,6 +28,8 @@ export class FollowerTrack {
   durableIndex = 0;
   /** Has had everything at some moment of the present stream. */
   hasCaughtUp = false;
+  /** Index of the snapshot that is being sent, or from which it is catching up; 0: none. */
+  #copyIndex = 0;
   #onTheWay: Sent[] = [];
   #onTheWayBytes = 0;
   #windowBytes = 0;
@@ -35,6 +37,12 @@ export class FollowerTrack {
   /** In the stream and with the leader's tail: what it has acknowledged may be counted on. */
   get isInSync(): boolean {
     return this.mode === "streaming" && this.hasCaughtUp;
+  }
+
+  /** Whether a copy of it was begun and would be in vain without the log behind `appendedIndex`. */
+  get needsLogForCopy(): boolean {
+    if (this.#copyIndex === 0 || this.hasCaughtUp) return false;
+    return this.mode === "copying" || this.mode === "streaming";
   }
 
   /** Room for entries now, in bytes; 0: wait for an acknowledgement. */
@@ -45,6 +53,7 @@ export class FollowerTrack {
   /** A new stream begins behind `lastIndex`, which the follower has. */
   begin(lastIndex: number, windowBytes: number): void {
     this.mode = "streaming";
+    if (lastIndex < this.#copyIndex) this.#copyIndex = 0;
     this.sentIndex = lastIndex;
     this.appendedIndex = lastIndex;
     this.durableIndex = 0;
@@ -57,9 +66,16 @@ export class FollowerTrack {
   /** No stream, or one of another kind. */
   become(mode: "away" | "probing" | "copying"): void {
     this.mode = mode;
+    if (mode === "copying" || this.hasCaughtUp) this.#copyIndex = 0;
     this.hasCaughtUp = false;
     this.#onTheWay = [];
     this.#onTheWayBytes = 0;
+  }
+
+  /** The copy is the state at `index`. */
+  copies(index: number): void {
+    this.appendedIndex = index;
+    this.#copyIndex = index;
   }
 
   sent(count: number, sizeBytes: number): void {
@@ -88,13 +104,16 @@ export class FollowerTrack {
 /** What the data plane must keep for the followers of a slot (ReplicaLog's FollowerProgress). */
 export function progressOf(tracks: Iterable<FollowerTrack>): {
   readonly needFrom: number;
+  readonly copiesNeedFrom: number;
   readonly acknowledged: number;
 } {
   let needFrom = Number.POSITIVE_INFINITY;
+  let copiesNeedFrom = Number.POSITIVE_INFINITY;
   let acknowledged = -1;
   for (const track of tracks) {
     needFrom = Math.min(needFrom, track.appendedIndex + 1);
+    if (track.needsLogForCopy) copiesNeedFrom = Math.min(copiesNeedFrom, track.appendedIndex + 1);
     if (track.isInSync) acknowledged = Math.max(acknowledged, track.appendedIndex);
   }
-  return { needFrom, acknowledged: acknowledged < 0 ? Number.POSITIVE_INFINITY : acknowledged };
+  return { needFrom, copiesNeedFrom, acknowledged: acknowledged < 0 ? Number.POSITIVE_INFINITY : acknowledged };
 }

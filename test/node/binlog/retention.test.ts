@@ -10,7 +10,7 @@ const segments: Segment[] = [1, 2, 3, 4].map((n) => ({
   recordCount: 100,
 }));
 const NONE = Number.POSITIVE_INFINITY;
-const wide = { followerBytes: 1e9, pinnedBytes: 1e9 };
+const wide = { followerBytes: 1e9, copyBytes: 1e9, pinnedBytes: 1e9 };
 
 /** A slot with entry i in segment `places[i - 1]`. */
 function slotWith(slot: number, ...places: number[]): SlotLog {
@@ -26,7 +26,7 @@ test("without slots only the segment being written stays", () => {
 test("what is not durable in the database stays", () => {
   const log = slotWith(0, 0, 1, 2);
   const keep = (durableIndex: number) =>
-    decideRetention(segments, [{ log, durableIndex, followersNeedFrom: NONE }], wide).keepFrom;
+    decideRetention(segments, [{ log, durableIndex, followersNeedFrom: NONE, copiesNeedFrom: NONE }], wide).keepFrom;
   expect(keep(0)).toBe(segments[0]);
   expect(keep(1)).toBe(segments[1]);
   expect(keep(2)).toBe(segments[2]);
@@ -36,11 +36,25 @@ test("what is not durable in the database stays", () => {
 test("what followers need stays up to the bound of bytes, what recovery needs beyond it", () => {
   const log = slotWith(0, 0, 1, 2, 3);
   const decide = (durableIndex: number, followerBytes: number) =>
-    decideRetention(segments, [{ log, durableIndex, followersNeedFrom: 1 }], { ...wide, followerBytes }).keepFrom;
+    decideRetention(segments, [{ log, durableIndex, followersNeedFrom: 1, copiesNeedFrom: NONE }], {
+      ...wide,
+      followerBytes,
+    }).keepFrom;
   expect(decide(4, 1e9)).toBe(segments[0]);
   expect(decide(4, 2500)).toBe(segments[2]);
   expect(decide(4, 10)).toBe(segments[3]);
   expect(decide(1, 10)).toBe(segments[1]);
+});
+
+test("what a copy on its way needs stays up to its own bound", () => {
+  const log = slotWith(0, 0, 1, 2, 3);
+  const decide = (copiesNeedFrom: number, copyBytes: number) =>
+    decideRetention(segments, [{ log, durableIndex: 4, followersNeedFrom: 1, copiesNeedFrom }], {
+      ...{ followerBytes: 10, pinnedBytes: 1e9, copyBytes },
+    }).keepFrom;
+  expect(decide(NONE, 1e9)).toBe(segments[3]);
+  expect(decide(2, 1e9)).toBe(segments[1]);
+  expect(decide(2, 2500)).toBe(segments[2]);
 });
 
 test("slots that pin old segments are named, the oldest first", () => {
@@ -48,6 +62,7 @@ test("slots that pin old segments are named, the oldest first", () => {
     log,
     durableIndex: 0,
     followersNeedFrom: NONE,
+    copiesNeedFrom: NONE,
   }));
   const { flushFirst } = decideRetention(segments, slots, { ...wide, pinnedBytes: 2500 });
   expect(flushFirst.map((log) => log.slot)).toEqual([1, 0]);

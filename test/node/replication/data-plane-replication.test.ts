@@ -33,6 +33,7 @@ class TestCluster {
       fsync,
       hasPeers: () => true,
       followerLogBytes: 20_000,
+      copyLogBytes: 10_000_000,
       pinnedLogBytes: 20_000,
     });
     await plane.plane.start();
@@ -180,6 +181,50 @@ it("brings back a node that was killed, by the log and by a snapshot", async () 
   await cluster.leads(1);
   await write(leader, 600, 620);
   await cluster.agree();
+});
+
+it("copies a follower once, however long that takes beside the kept log", async () => {
+  const cluster = await started();
+  cluster.publish(1);
+  const leader = await cluster.leads(1);
+  await write(leader, 0, 50);
+  await cluster.agree();
+  await cluster.kill(3);
+  const letGo = async (behind: number) => {
+    await leader.plane.engine.flusher.flushAll();
+    await waitFor(() => {
+      leader.clock.advance(1000);
+      return leader.replica(0).firstIndex > behind;
+    });
+  };
+  await write(leader, 50, 600);
+  await letGo(100);
+  await cluster.start(3);
+  const copied = cluster.nodes.get(3)?.plane as TestDataPlane;
+  const replica = copied.replica(0);
+  const { promise: isHeld, resolve: release } = Promise.withResolvers<void>();
+  const starts: number[] = [];
+  const install = replica.installSnapshot.bind(replica);
+  replica.installSnapshot = async (state) => {
+    starts.push(state.position.index);
+    const sink = await install(state);
+    return {
+      write: (entries) => sink.write(entries),
+      commit: () => isHeld.then(() => sink.commit()),
+      abort: () => sink.abort(),
+    };
+  };
+  cluster.publish(1);
+  await cluster.leads(1);
+  await waitFor(() => starts.length > 0, { what: "the copy to begin" });
+  await write(leader, 600, 2000);
+  await leader.plane.engine.flusher.flushAll();
+  for (let i = 0; i < 5; i++) await leader.clock.advanceAsync(1000);
+  expect(leader.replica(0).firstIndex).toBeLessThanOrEqual((starts[0] as number) + 1);
+  release();
+  await cluster.agree();
+  expect(starts).toHaveLength(1);
+  await letGo(starts[0] as number);
 });
 
 it("catches up by itself after a follower's disk was full, also when nothing more is written", async () => {

@@ -15,7 +15,7 @@ test("once a second old segments go; what pins them is flushed, a full disk born
   ]);
   const flushed: number[] = [];
   const keeper = new LogKeeper(
-    { followerBytes: 1e9, pinnedBytes: 1000 },
+    { followerBytes: 1e9, copyBytes: 0, pinnedBytes: 1000 },
     {
       log,
       clock: machine.clock,
@@ -24,6 +24,7 @@ test("once a second old segments go; what pins them is flushed, a full disk born
           log: log.slot(TABLE, slot, REPLICA),
           durableIndex: durable.get(slot) ?? 0,
           followersNeedFrom: Number.POSITIVE_INFINITY,
+          copiesNeedFrom: Number.POSITIVE_INFINITY,
         })),
       flush: async ({ slot }) => {
         flushed.push(slot);

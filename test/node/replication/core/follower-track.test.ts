@@ -40,13 +40,40 @@ it("is in sync once it has had everything, until its stream ends", () => {
 });
 
 it("tells what a slot must keep: the log for the slowest, the database behind the fastest in sync", () => {
-  expect(progressOf([])).toEqual({ needFrom: Number.POSITIVE_INFINITY, acknowledged: Number.POSITIVE_INFINITY });
+  expect(progressOf([])).toEqual({
+    needFrom: Number.POSITIVE_INFINITY,
+    copiesNeedFrom: Number.POSITIVE_INFINITY,
+    acknowledged: Number.POSITIVE_INFINITY,
+  });
   const fast = streaming(20);
   fast.acknowledged(20, 20, 20);
   const slow = streaming(5);
   const copying = streaming(0);
   copying.become("copying");
-  copying.appendedIndex = 8;
-  expect(progressOf([fast, slow, copying])).toEqual({ needFrom: 6, acknowledged: 20 });
-  expect(progressOf([slow, copying])).toEqual({ needFrom: 6, acknowledged: Number.POSITIVE_INFINITY });
+  copying.copies(8);
+  expect(progressOf([fast, slow, copying])).toEqual({ needFrom: 6, copiesNeedFrom: 9, acknowledged: 20 });
+  expect(progressOf([slow, copying])).toEqual({
+    needFrom: 6,
+    copiesNeedFrom: 9,
+    acknowledged: Number.POSITIVE_INFINITY,
+  });
+});
+
+it("needs the log behind its copy until it has caught up or gone", () => {
+  const track = streaming(3);
+  expect(track.needsLogForCopy).toBe(false);
+  track.become("copying");
+  expect(track.needsLogForCopy).toBe(false);
+  track.copies(50);
+  expect([track.needsLogForCopy, track.appendedIndex]).toEqual([true, 50]);
+  track.become("away");
+  expect(track.needsLogForCopy).toBe(false);
+  track.begin(50, 100);
+  track.sent(5, 10);
+  expect(track.needsLogForCopy).toBe(true);
+  track.acknowledged(55, 55, 55);
+  expect(track.needsLogForCopy).toBe(false);
+  track.become("away");
+  track.begin(55, 100);
+  expect(track.needsLogForCopy).toBe(false);
 });
