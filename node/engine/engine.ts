@@ -91,7 +91,7 @@ export class Engine {
     const slab = new Slab(chunkBytesFor(options.cacheBytes));
     const dirty = new DirtyTracker(slab);
     const cache = new RecordCache(options, { slab, dirty, spaces: this.#byGeneration });
-    const reads = new ReadPath(options, { store, cache, clock });
+    const reads = new ReadPath(options, { store, cache, clock, fatal: deps.fatal });
     this.#store = store;
     this.#cache = cache;
     this.#reads = reads;
@@ -147,6 +147,7 @@ export class Engine {
     try {
       await this.flusher.flushAll();
     } finally {
+      this.#reads.stop();
       await this.#store.close();
     }
   }

@@ -1,5 +1,6 @@
 /**
- * Active expiry: removes records whose time is over, a few at a time, from the expiry index.
+ * Active expiry: removes records whose time is over, a few at a time: those that the database's expiry index names,
+ * and those that are too young to be in the database.
  * Invariants
  * - Nothing visible changes: a record is removed only when its own expiry is at or before the slot's nowMs, which
  *   every later entry and read of the slot has passed. So the removal is local and never logged, and replicas agree.
@@ -9,9 +10,11 @@
 
 import type { Clock, Timer } from "../base/clock.ts";
 import { OperatingError } from "../base/errors.ts";
+import { findDueDirty } from "./dirty-expiry.ts";
 import type { BackgroundDeps } from "./garbage.ts";
 import { EXPIRY_KEY_OFFSET, expiryKeyTime, expiryRange } from "./key-codec.ts";
 import type { OverlayTransaction } from "./overlay-transaction.ts";
+import { Pace } from "./pace.ts";
 import { isRecordExpired, isRecordTree, recordExpireAtMs, recordPayloadStart } from "./record-format.ts";
 import type { SlotSpace } from "./slot-space.ts";
 import type { StoreEntry } from "./store.ts";
@@ -70,13 +73,26 @@ export class Expirer {
     if (!this.isEnabled) return;
     let left = ROUND_ENTRIES;
     for (const space of this.#deps.spaces()) {
-      if (space.nextExpiryMs > space.nowMs) continue;
+      if (space.dirtyExpiryMs <= space.nowMs && !space.isDropped) left -= await this.#expireDirty(space, left);
       while (left > 0 && space.nextExpiryMs <= space.nowMs && !space.isDropped && !this.#isStopped) {
         left -= SLICE_ENTRIES;
         await this.#expireSlice(space);
       }
       if (left <= 0 || this.#isStopped) return;
     }
+  }
+
+  /** Removes up to `limit` records that are not in the database yet. Answers how many it looked at closer. */
+  async #expireDirty(space: SlotSpace, limit: number): Promise<number> {
+    const { generation } = space;
+    const { keys, nextMs } = findDueDirty(this.#deps.cache.slab, space, limit);
+    space.dirtyExpiryMs = nextMs;
+    const pace = new Pace(this.#clock);
+    for (const [position, key] of keys.entries()) {
+      if (!(await this.#visit(space, generation, key))) break;
+      if (pace.isDue(position)) await pace.nextTurn();
+    }
+    return keys.length;
   }
 
   async #expireSlice(space: SlotSpace): Promise<void> {
@@ -139,7 +155,7 @@ export class Expirer {
   }
 
   #failed(error: unknown): void {
-    for (const space of this.#deps.spaces()) space.nextExpiryMs = 0;
+    for (const space of this.#deps.spaces()) space.nextExpiryMs = space.dirtyExpiryMs = 0;
     if (!(error instanceof OperatingError) || error.code === "StoreCorrupt") this.#deps.fatal(error);
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { FLAG_PAGE, hashPage, PAGE_KEY_BYTES, writePageKey } from "./cache-entry.ts";
-import { hasRecordExpiry } from "./record-format.ts";
+import { hasRecordExpiry, recordExpireAtMs } from "./record-format.ts";
 import type { Ref } from "./slab.ts";
 import type { PageNumber, TreeId, View } from "./transaction.ts";
 
@@ -119,6 +119,11 @@ export class OverlayEntry {
   /** Of a written record: whether its new value has an expiry. */
   get hasExpiry(): boolean {
     return this.head.length > 0 ? hasRecordExpiry(this.head, 0) : hasRecordExpiry(this.body, this.bodyStart);
+  }
+
+  /** Of a written record: when its new value expires, or 0. */
+  get expireAtMs(): number {
+    return this.head.length > 0 ? recordExpireAtMs(this.head, 0) : recordExpireAtMs(this.body, this.bodyStart);
   }
 
   /** By how much it changes the number of records with an expiry: -1, 0 or 1. */

@@ -309,6 +309,7 @@ export class OverlayTransaction implements Transaction {
       const entry = this.#overlay.at(i);
       space.expiringCount += entry.expiringDelta;
       if (entry.state === OVERLAY_WRITTEN) {
+        if (entry.pageFlag === 0 && entry.hasExpiry) noteExpiry(space, entry.expireAtMs);
         if (entry.isInPlace) cache.edited(space, entry);
         else cache.write(space, entry, isAlone);
         const newBytes = entry.keyEnd - entry.keyStart + entry.head.length + entry.bodyEnd - entry.bodyStart;
@@ -463,6 +464,10 @@ export class OverlayTransaction implements Transaction {
       { data: { table, slot, generation, tree, page } },
     );
   }
+}
+
+function noteExpiry(space: SlotSpace, expireAtMs: number): void {
+  if (expireAtMs < space.dirtyExpiryMs) space.dirtyExpiryMs = expireAtMs;
 }
 
 function viewOf(entry: OverlayEntry, out: View): boolean {

@@ -49,7 +49,9 @@ export class ReadPath {
   readonly #store: Store;
   readonly #cache: RecordCache;
   readonly #clock: Clock;
+  readonly #fatal: (error: unknown) => void;
   readonly #poolReads: number;
+  #isStopped = false;
   #missCount = 0;
   #waiting: Wanted[] = [];
   #inFlightCount = 0;
@@ -62,12 +64,19 @@ export class ReadPath {
   /** @param options.poolReads reads that are with the thread pool at once; more wait here, gathered. */
   constructor(
     options: { readonly poolReads: number },
-    deps: { readonly store: Store; readonly cache: RecordCache; readonly clock: Clock },
+    deps: {
+      readonly store: Store;
+      readonly cache: RecordCache;
+      readonly clock: Clock;
+      /** The database failed: ends the node. */
+      readonly fatal: (error: unknown) => void;
+    },
   ) {
     this.#poolReads = options.poolReads;
     this.#store = deps.store;
     this.#cache = deps.cache;
     this.#clock = deps.clock;
+    this.#fatal = deps.fatal;
   }
 
   /** Whether the next read should be thrown as a MISS rather than made here. */
@@ -89,10 +98,20 @@ export class ReadPath {
     this.#paused = undefined;
   }
 
-  /** Reads one value here and now. */
+  /** The database is about to be closed for good: reads that fail then mean nothing. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Reads one value here and now; one that fails ends the node. */
   readSync(key: Buffer): Buffer | undefined {
     const startMs = this.#clock.monotonicMs();
-    const value = this.#store.getSync(key);
+    let value: Buffer | undefined;
+    try {
+      value = this.#store.getSync(key);
+    } catch (error) {
+      throw this.#failed(error);
+    }
     this.mode = nextReadMode(this.mode, (this.#clock.monotonicMs() - startMs) * 1000);
     this.syncReadCount++;
     return value;
@@ -125,11 +144,19 @@ export class ReadPath {
         if (slice.length === 0) break;
         for (const entry of slice) pack.add(entry);
       }
+    } catch (error) {
+      throw this.#failed(error);
     } finally {
       await iterator.close();
     }
     space.range = { generation, settleCount, fromHash, limit, pack };
     this.#forgetRanges(space);
+  }
+
+  /** A database that cannot be read may be broken: the node ends, as after a failed sync. */
+  #failed(error: unknown): unknown {
+    if (!this.#isStopped) this.#fatal(error);
+    return error;
   }
 
   /** Only the ranges read lately are kept. */

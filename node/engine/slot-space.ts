@@ -87,6 +87,8 @@ export class SlotSpace {
   range: LoadedRange | undefined;
   /** No expiry entry in the database is due before this: 0 where that is not known yet. Milliseconds since 1970. */
   nextExpiryMs = 0;
+  /** No dirty record expires before this. Milliseconds since 1970. */
+  dirtyExpiryMs = Number.POSITIVE_INFINITY;
   /** Entries of the expiry index to be deleted by the next flush, and where the expirer goes on behind them. */
   staleExpiryKeys: Buffer[] = [];
   expiryCursor: Buffer | undefined;
@@ -157,6 +159,7 @@ export class SlotSpace {
     this.range = undefined;
     this.settleCount = 0;
     this.nextExpiryMs = Number.POSITIVE_INFINITY;
+    this.dirtyExpiryMs = Number.POSITIVE_INFINITY;
     this.staleExpiryKeys = [];
     this.expiryCursor = undefined;
     this.mayHaveDroppedTrees = false;
@@ -176,6 +179,7 @@ export class SlotSpace {
     this.sizeBytes = flushed.sizeBytes;
     this.isComplete = false;
     this.nextExpiryMs = 0;
+    this.dirtyExpiryMs = Number.POSITIVE_INFINITY;
     this.staleExpiryKeys = [];
     this.expiryCursor = undefined;
     this.mayHaveDroppedTrees = true;

@@ -22,7 +22,7 @@ export class EngineSlotData implements SlotData {
   }
 
   get nextExpiryMs(): number {
-    return this.space.nextExpiryMs;
+    return Math.min(this.space.nextExpiryMs, this.space.dirtyExpiryMs);
   }
 
   get sizeBytes(): number {
@@ -63,7 +63,8 @@ export class EngineSlotData implements SlotData {
   rollbackMiss(): void {
     this.tx.rollback();
     // A read that failed is made again with the command, in the end on this thread: its failure is the command's.
-    this.#loading = this.tx.loadMissed().catch(() => undefined);
+    // Not in the same turn, or a read that fails again and again would keep all else from running.
+    this.#loading = this.tx.loadMissed().catch(() => new Promise((resolve) => setImmediate(resolve)));
   }
 
   loaded(): Promise<void> {

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { OperatingError } from "../../node/base/errors.ts";
 import type { ReplicaId } from "../../node/meta/ids.ts";
 import { TestDataPlane, TestDisk } from "../support/test-data-plane.ts";
 import { LOG_DIRECTORY, TABLE } from "../support/test-log.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 test("what was written is there after a stop, a kill and a loss of power", async () => {
   let node = await new TestDataPlane(new TestDisk()).lead(3);
@@ -199,6 +201,41 @@ test("what expires in an idle slot is removed by itself, also after a restart", 
   node = await new TestDataPlane(await node.die(), {}, node.clock.wallMs()).lead(3);
   await pass(node, 60_000);
   expect(node.replica(1).shard.recordCount).toBe(0);
+});
+
+test("what expires before its first flush is not counted for long", async () => {
+  const node = await new TestDataPlane(new TestDisk()).lead(1);
+  await node.run(0, "SET", "stays", 1);
+  for (let i = 0; i < 20; i++) await node.run(0, "SET", `k${i}`, i, "PX", 100);
+  await node.endTurn();
+  await pass(node, 1000);
+  expect(node.plane.engine.stats.flushes).toBe(0);
+  expect(node.replica(0).shard.recordCount).toBe(1);
+});
+
+test("a database that cannot be read ends the node", async () => {
+  const first = await new TestDataPlane(new TestDisk()).lead(1);
+  await first.run(0, "SET", "k", 1);
+  await first.endTurn();
+  await first.plane.stop();
+  for (const command of [
+    ["GET", "k"],
+    ["SET", "k", "2"],
+    ["KEYS", "*"],
+  ]) {
+    const node = await new TestDataPlane(first.disk).lead(1);
+    const broken = new OperatingError("StoreFailed", "the disk is gone");
+    node.disk.store.faults.delayRead = node.disk.store.faults.onReadSync = () => {
+      throw broken;
+    };
+    const ended = node.run(0, ...command).catch(() => undefined);
+    await waitFor(() => node.fatals.length > 0, { what: "the node to end" });
+    expect(node.fatals[0]).toBe(broken);
+    delete node.disk.store.faults.delayRead;
+    delete node.disk.store.faults.onReadSync;
+    await ended;
+    await node.plane.stop();
+  }
 });
 
 test("entries that change no data keep no segment", async () => {

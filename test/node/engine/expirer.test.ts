@@ -62,6 +62,44 @@ for (const cacheBytes of [TINY_CACHE_BYTES, 1 << 26]) {
   });
 }
 
+test("removes what expires before its first flush, and what of it is frozen", async () => {
+  let ceiling = Number.POSITIVE_INFINITY;
+  const harness = await EngineHarness.open({ deps: { ceilingOf: () => ceiling } });
+  await harness.run((tx) => {
+    for (let i = 0; i < 300; i++) writeExpiring(tx, `k${i}`, { expireAtMs: 1000 + i });
+    writeExpiring(tx, "stays", { expireAtMs: 0 });
+  });
+  harness.space.advanceTime(1099);
+  await harness.engine.expirer.expire();
+  expect([harness.engine.expirer.expiredCount, harness.space.keyCount, harness.space.expiringCount]).toEqual([
+    100, 201, 200,
+  ]);
+  expect(harness.space.dirtyExpiryMs).toBe(1100);
+  ceiling = 0;
+  harness.engine.flusher.start();
+  for (let i = 0; i < 60; i++) await harness.clock.advanceAsync(100);
+  expect(harness.space.frozen?.phase).toBe("held");
+  await harness.run((tx) => writeExpiring(tx, "k150", { expireAtMs: 9000 }));
+  harness.space.advanceTime(1199);
+  await harness.engine.expirer.expire();
+  expect([harness.space.keyCount, await stored(harness, 1)]).toEqual([102, 0]);
+  ceiling = Number.POSITIVE_INFINITY;
+  harness.space.advanceTime(5000);
+  await expireAll(harness);
+  // What was frozen went first, alone.
+  await harness.engine.flusher.flushAll();
+  expect(
+    await harness.run((tx) =>
+      scanAll(tx)
+        .map(([key]) => key)
+        .toSorted(),
+    ),
+  ).toEqual(["k150", "stays"]);
+  const next = await harness.crash();
+  expect([next.space.keyCount, next.space.expiringCount, await stored(next, 1)]).toEqual([2, 1, 2]);
+  await next.close();
+});
+
 test("the record decides, not the index", async () => {
   const harness = await EngineHarness.open();
   await harness.run((tx) => {

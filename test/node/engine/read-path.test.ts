@@ -14,7 +14,10 @@ test("ranges of the slots scanned last are kept, those of earlier ones are let g
     dirty: new DirtyTracker(slab),
     spaces: new Map(),
   });
-  const reads = new ReadPath({ poolReads: 1 }, { store, clock, cache });
+  const reads = new ReadPath(
+    { poolReads: 1 },
+    { store, clock, cache, fatal: (error) => expect.unreachable(String(error)) },
+  );
   const spaces = Array.from({ length: 66 }, (_, slot) => engine.openSlot({ ...SLOT, slot }, slot + 1));
   for (const space of spaces.slice(0, 64)) await reads.loadRange(space, 0, 10);
   const first = spaces[0];

@@ -65,13 +65,11 @@ test("slots of a table that is not known wait, with their log, until it is", asy
 
 test("a leader's log is kept for its followers up to the bound", async () => {
   const node = await new TestDataPlane(new TestDisk(), { followerLogBytes: 25_000 }).lead(1);
-  node
-    .replica(0)
-    .setFollowerProgress({
-      needFrom: 1,
-      copiesNeedFrom: Number.POSITIVE_INFINITY,
-      acknowledged: Number.POSITIVE_INFINITY,
-    });
+  node.replica(0).setFollowerProgress({
+    needFrom: 1,
+    copiesNeedFrom: Number.POSITIVE_INFINITY,
+    acknowledged: Number.POSITIVE_INFINITY,
+  });
   for (let i = 0; i < 400; i++) {
     await node.run(0, "SET", `k${i % 10}`, "x".repeat(200));
     await node.endTurn();
