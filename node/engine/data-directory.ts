@@ -17,11 +17,14 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   unlinkSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -255,14 +258,7 @@ function syncPath(path: string): void {
 function lock(path: string): void {
   const file = join(path, LOCK);
   for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const fd = openSync(file, "wx");
-      writeSync(fd, `${process.pid} ${startTimeOf(process.pid) ?? ""}\n`);
-      closeSync(fd);
-      return;
-    } catch (cause) {
-      if (codeOf(cause) !== "EEXIST") throw cause;
-    }
+    if (linkLock(path)) return;
     const [pid = "", startTime = ""] = readFileSync(file, "utf8").trim().split(" ");
     if (isRunning(Number(pid), startTime)) break;
     unlinkSync(file);
@@ -274,12 +270,32 @@ function lock(path: string): void {
   );
 }
 
-/** When a process started, in the kernel's ticks; undefined where there is no such process, or no /proc. */
+/** Makes the lock file, whole from its first moment; false where there is one. */
+function linkLock(path: string): boolean {
+  const finished = join(path, `${LOCK}.${process.pid}`);
+  rmSync(finished, { force: true });
+  writeFileSync(finished, `${process.pid} ${startTimeOf(process.pid) ?? ""}\n`, { flag: "wx" });
+  try {
+    linkSync(finished, join(path, LOCK));
+    return true;
+  } catch (cause) {
+    if (codeOf(cause) !== "EEXIST") throw cause;
+    return false;
+  } finally {
+    unlinkSync(finished);
+  }
+}
+
+/**
+ * When a process started, in the kernel's ticks; undefined where there is no such process, where it has ended and waits
+ * for its parent to notice (a zombie), or where there is no /proc.
+ */
 function startTimeOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // Field 22; the second field is a name in parentheses that may hold spaces.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    // The second field is a name in parentheses that may hold spaces; behind it the state, and as field 22 the time.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
   } catch {
     return undefined;
   }

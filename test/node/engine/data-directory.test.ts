@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -13,6 +15,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { DataDirectory, setAsideRetired } from "../../../node/engine/data-directory.ts";
 import type { ClusterId, NodeId } from "../../../node/meta/ids.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 const root = mkdtempSync(join(tmpdir(), "data-"));
 let count = 0;
@@ -87,6 +90,39 @@ test("one process at a time; a lock that a dead one left is taken over", () => {
     DataDirectory.open({ path, cluster }).release();
   }
   chmodSync(path, 0o700);
+});
+
+test("a process that has ended and that nobody has reaped holds no lock", async () => {
+  const path = fresh();
+  DataDirectory.open({ path, cluster }).release();
+  // The shell leaves its child to a program that never asks for it: the child stays a zombie.
+  const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+  try {
+    const [line] = (await once(parent.stdout, "data")) as [Buffer];
+    const zombie = Number(line.toString());
+    const fields = () => {
+      const stat = readFileSync(`/proc/${zombie}/stat`, "latin1");
+      return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    };
+    await waitFor(() => fields()[0] === "Z", { what: "a zombie" });
+    writeFileSync(join(path, "lock"), `${zombie} ${fields()[19]}\n`);
+    DataDirectory.open({ path, cluster }).release();
+  } finally {
+    parent.kill("SIGKILL");
+  }
+});
+
+test("the lock is whole as soon as it is there, and nothing else is left", () => {
+  const path = fresh();
+  const held = DataDirectory.open({ path, cluster });
+  expect(readFileSync(join(path, "lock"), "utf8")).toMatch(new RegExp(`^${process.pid} \\d*\\n$`));
+  expect(() => DataDirectory.open({ path, cluster })).toThrow(coded("DataDirectoryInUse"));
+  expect(readdirSync(path).toSorted()).toEqual(["identity.json", "lock"]);
+  held.release();
+  // What a process with this pid left when it died between the two steps.
+  writeFileSync(join(path, `lock.${process.pid}`), "left");
+  DataDirectory.open({ path, cluster }).release();
+  expect(readdirSync(path)).toEqual(["identity.json"]);
 });
 
 test("a retired id is set aside with its data, and the node is new", () => {
