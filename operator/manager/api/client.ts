@@ -119,47 +119,57 @@ export class ManagerClient {
   }
 
   status(): Promise<StatusReply> {
-    return this.#ask("GET", "/v1/status", statusReplySchema);
+    return this.#ask({ method: "GET", path: "/v1/status" }, statusReplySchema);
   }
 
   cluster(): Promise<ClusterReply> {
-    return this.#ask("GET", "/v1/cluster", clusterReplySchema);
+    return this.#ask({ method: "GET", path: "/v1/cluster" }, clusterReplySchema);
   }
 
   putCluster(request: PutClusterRequest): Promise<{ clusterId: string; epoch: number }> {
-    return this.#ask("PUT", "/v1/cluster", changedSchema, request);
+    return this.#ask({ method: "PUT", path: "/v1/cluster", body: request }, changedSchema);
   }
 
   async nodes(): Promise<readonly NodeReply[]> {
-    return (await this.#ask("GET", "/v1/nodes", z.object({ nodes: z.array(nodeReplySchema) }))).nodes;
+    return (await this.#ask({ method: "GET", path: "/v1/nodes" }, z.object({ nodes: z.array(nodeReplySchema) }))).nodes;
   }
 
   /** @param node id or name. */
   restartSafety(node: string): Promise<RestartSafetyReply> {
-    return this.#ask("GET", `/v1/nodes/${encodeURIComponent(node)}/restart-safety`, restartSafetyReplySchema);
+    return this.#ask(
+      { method: "GET", path: `/v1/nodes/${encodeURIComponent(node)}/restart-safety` },
+      restartSafetyReplySchema,
+    );
   }
 
   async tables(): Promise<readonly TableReply[]> {
-    return (await this.#ask("GET", "/v1/tables", z.object({ tables: z.array(tableReplySchema) }))).tables;
+    return (await this.#ask({ method: "GET", path: "/v1/tables" }, z.object({ tables: z.array(tableReplySchema) })))
+      .tables;
   }
 
   table(name: string): Promise<TableReply> {
-    return this.#ask("GET", `/v1/tables/${encodeURIComponent(name)}`, tableReplySchema);
+    return this.#ask({ method: "GET", path: `/v1/tables/${encodeURIComponent(name)}` }, tableReplySchema);
   }
 
   putTable(name: string, request: PutTableRequest): Promise<{ clusterId: string; epoch: number }> {
-    return this.#ask("PUT", `/v1/tables/${encodeURIComponent(name)}`, changedSchema, request);
+    return this.#ask({ method: "PUT", path: `/v1/tables/${encodeURIComponent(name)}`, body: request }, changedSchema);
   }
 
   deleteTable(name: string, request: DeleteTableRequest): Promise<{ clusterId: string; epoch: number }> {
-    return this.#ask("DELETE", `/v1/tables/${encodeURIComponent(name)}`, changedSchema, request);
+    return this.#ask(
+      { method: "DELETE", path: `/v1/tables/${encodeURIComponent(name)}`, body: request },
+      changedSchema,
+    );
   }
 
   close(): void {
     this.#caller.close();
   }
 
-  async #ask<T>(method: string, path: string, schema: z.ZodType<T>, body?: object): Promise<T> {
+  async #ask<T>(
+    { method, path, body }: { readonly method: string; readonly path: string; readonly body?: object },
+    schema: z.ZodType<T>,
+  ): Promise<T> {
     const { managers } = this.#options;
     let failure: unknown;
     for (let i = 0; i < managers.length; i++) {

@@ -29,7 +29,11 @@ function refuse(code: DesiredFault["code"], message: string, path?: string): Des
 }
 
 /** Why `wish` may not change what `current` wants; undefined where it may. */
-function intentFault(state: ClusterState, what: string, current: Intent, wish: Wish): DesiredFault | undefined {
+function intentFault(
+  state: ClusterState,
+  what: string,
+  { current, wish }: { readonly current: Intent; readonly wish: Wish },
+): DesiredFault | undefined {
   if (wish.owner === current.owner) {
     if (wish.generation >= current.generation) return undefined;
     const message = `${what} is at generation ${current.generation} of this owner, the request has ${wish.generation}`;
@@ -42,7 +46,7 @@ function intentFault(state: ClusterState, what: string, current: Intent, wish: W
 
 export function putCluster(state: ClusterState, request: PutClusterRequest): DesiredResult {
   const current = state.settings.desired;
-  const fault = current && intentFault(state, "the cluster", current, request);
+  const fault = current && intentFault(state, "the cluster", { current, wish: request });
   if (fault) return { ok: false, fault };
   const { owner, generation, spec } = request;
   return { ok: true, state: { ...state, settings: { ...state.settings, desired: { owner, generation, spec } } } };
@@ -65,7 +69,7 @@ export function putTable(state: ClusterState, input: PutTableInput): DesiredResu
   }
   const current = findTable(state, name);
   if (current === undefined) return createTable(state, input);
-  const fault = intentFault(state, `table ${name}`, current, request);
+  const fault = intentFault(state, `table ${name}`, { current, wish: request });
   if (fault) return { ok: false, fault };
   if (spec.slots !== current.table.slots) {
     const message = `table ${name} has ${current.table.slots} slots; that never changes`;
@@ -106,7 +110,7 @@ function createTable(state: ClusterState, { name, request, nowMs, hashSeed }: Pu
 export function deleteTable(state: ClusterState, name: string, request: DeleteTableRequest): DesiredResult {
   const current = findTable(state, name);
   if (current === undefined) return refuse("NotFound", `there is no table ${name}`);
-  const fault = intentFault(state, `table ${name}`, current, request);
+  const fault = intentFault(state, `table ${name}`, { current, wish: request });
   if (fault) return { ok: false, fault };
   const tables = new Map(state.tables);
   tables.delete(current.table.id);
