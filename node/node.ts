@@ -214,6 +214,7 @@ class PikaNode implements RunningNode {
     const handler = () => present(this.#server, "server").peerRequests;
     return {
       handle: (request, responder) => handler().handle(request, responder),
+      handleRun: (run, responder) => handler().handleRun(run, responder),
       watch: (request) => handler().watch(request),
       unwatch: (watchId) => handler().unwatch(watchId),
     };

@@ -82,11 +82,10 @@ export class Argv {
   }
 
   /**
-   * A copy to keep: shares the buffer where most of it is this command's, for a long value is not copied for nothing.
-   * Only of arguments whose buffer nobody writes to again, as those of the decoder.
+   * A copy of the ranges, which keeps the whole buffer alive: for what is kept for a short time, of arguments whose
+   * buffer nobody writes to again, as those of the decoder.
    */
-  kept(): Argv {
-    if (2 * this.sizeBytes() < this.buf.length) return this.own();
+  shared(): Argv {
     const copy = new Argv(this.buf, Math.max(1, this.count));
     for (let i = 0; i < this.count; i++) copy.push(this.start(i), this.end(i));
     return copy;

@@ -11,10 +11,19 @@ import { tableId } from "../meta/ids.ts";
 import { protocolError } from "../wire/byte-reader.ts";
 import type { Forward } from "../wire/forward.ts";
 import type { ForwardReply } from "../wire/forward-reply.ts";
+import type { ForwardRun } from "../wire/forward-run.ts";
 import { MAX_MESSAGE_BYTES } from "../wire/frame.ts";
 import type { Empty } from "../wire/message-codec.ts";
 import type { Unwatch, Watch } from "../wire/watch.ts";
-import type { ForwardHandler, ForwardRequest, ForwardResponder, PendingForward } from "./forwarding.ts";
+import type {
+  ForwardedRun,
+  ForwardHandler,
+  ForwardRequest,
+  ForwardResponder,
+  ForwardRunResponder,
+  PendingForward,
+  RunReplies,
+} from "./forwarding.ts";
 import type { PeerLink, PeerLinkEvents } from "./peer-link.ts";
 
 /** Twice what an asker keeps in flight: answers to requests that it cancelled may still be due. */
@@ -77,6 +86,22 @@ class Answer implements ForwardResponder {
   }
 }
 
+/** The answers to one run. What comes after the link's end is dropped by the link. */
+class RunAnswer implements ForwardRunResponder {
+  readonly #session: Session;
+  readonly #id: number;
+
+  constructor(session: Session, id: number) {
+    this.#session = session;
+    this.#id = id;
+  }
+
+  answer(replies: RunReplies): void {
+    this.#session.unansweredCount -= replies.count;
+    this.#session.link.send("forwardRunReply", this.#id, replies);
+  }
+}
+
 /** How to cancel a request that waits, with what it holds. */
 class Cancellable implements PendingForward {
   readonly #answer: Answer;
@@ -104,6 +129,14 @@ export class ForwardAnswerer implements PeerLinkEvents {
   /** What the links that this node accepted hear about forwards. */
   readonly handlers = {
     forward: (link: PeerLink, id: number, message: Forward): void => this.#forward(this.#session(link), id, message),
+    forwardRun: (link: PeerLink, id: number, message: ForwardRun): void => {
+      const session = this.#session(link);
+      if (session.unansweredCount + message.count > MAX_UNANSWERED) {
+        throw protocolError("more forwards than it may have in flight");
+      }
+      session.unansweredCount += message.count;
+      this.#handler.handleRun(message as ForwardRun & ForwardedRun, new RunAnswer(session, id));
+    },
     cancel: (link: PeerLink, id: number, _message: Empty): void => this.#session(link).pending.get(id)?.cancel(),
     watch: (link: PeerLink, id: number, message: Watch): void => {
       const session = this.#session(link);

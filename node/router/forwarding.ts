@@ -47,6 +47,20 @@ export interface ForwardWaiter {
   onForwardResult(result: ForwardResult): void;
 }
 
+/**
+ * One command of a client for one slot, that cannot block, and its waiter in one object: the way of most commands.
+ * It goes out with all others of the turn in one frame.
+ */
+export interface ForwardedOne extends ForwardWaiter {
+  readonly table: TableId;
+  readonly slot: number;
+  readonly epoch: number;
+  readonly protocol: Protocol;
+  readonly argv: Argv;
+  /** As the result `reply`. */
+  onForwardReply(buf: Buffer, start: number, end: number): void;
+}
+
 export interface PendingForward {
   /** The client left: a blocked command at the peer is forgotten at once; no result comes any more. */
   cancel(): void;
@@ -63,6 +77,8 @@ export interface WatchRequest {
 export interface Forwarder {
   /** `request` and its arguments are read before this returns; nothing of it is kept. */
   forward(node: NodeId, request: ForwardRequest, waiter: ForwardWaiter): PendingForward;
+  /** As `forward` of one command that cannot block, in order with all other calls. */
+  forwardOne(node: NodeId, one: ForwardedOne): void;
   /** Begins to watch keys of one slot at its leader. The id is for EXEC; undefined when it could not be made. */
   watch(node: NodeId, request: WatchRequest, onResult: (watchId: number | undefined) => void): void;
   /** Ends a watch that no EXEC used up. Unknown ids are ignored. */
@@ -79,6 +95,34 @@ export interface ForwardResponder {
   breakWatch(): void;
 }
 
+/** Commands of many clients, each for itself. Valid during the call only: what waits owns its copy. */
+export interface ForwardedRun {
+  readonly table: TableId;
+  readonly epoch: number;
+  readonly protocol: Protocol;
+  readonly count: number;
+  readonly slots: readonly number[];
+  readonly commands: readonly Argv[];
+}
+
+/** Replies to commands of a run that follow each other. */
+export interface RunReplies {
+  readonly first: number;
+  readonly count: number;
+  /** Bytes of each reply; 0: refused. */
+  readonly lengths: readonly number[];
+  /** The replies one behind the other from `buf[start]` on. They are copied. */
+  readonly buf: Buffer;
+  readonly start: number;
+  /** The epoch of the topology that refused. */
+  readonly epoch: number;
+}
+
+/** Takes the answers to a run: each of its commands once, at once or later. Only after the turn's append. */
+export interface ForwardRunResponder {
+  answer(replies: RunReplies): void;
+}
+
 /** The answering side, implemented by the dispatcher. */
 export interface ForwardHandler {
   /**
@@ -87,6 +131,8 @@ export interface ForwardHandler {
    * A watch that the request names is released by whoever called, after the answer.
    */
   handle(request: ForwardRequest, responder: ForwardResponder): PendingForward | undefined;
+  /** Runs the commands of a run, one after the other. */
+  handleRun(run: ForwardedRun, responder: ForwardRunResponder): void;
   watch(request: WatchRequest): number | undefined;
   unwatch(watchId: number): void;
 }

@@ -5,7 +5,8 @@
  * 1. A request is put on one link at most once; where that link breaks before the answer, its outcome is `unknown`.
  * 2. Requests to a peer are put on the link in the order of `forward`; those that wait for a link go first.
  * 3. Each request gets one result, never from within `forward`, and none after `cancel`.
- * 4. A watch lives on one link; EXEC with a watch of a link that is gone is `watchBroken` and not sent.
+ * 4. Single commands of a turn go out as one run, before whatever else is sent to the peer after them.
+ * 5. A watch lives on one link; EXEC with a watch of a link that is gone is `watchBroken` and not sent.
  */
 
 import { assert } from "../base/assert.ts";
@@ -14,9 +15,12 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { NodeId } from "../meta/ids.ts";
 import { type Forward, forwardSizeBytes } from "../wire/forward.ts";
 import type { ForwardReply } from "../wire/forward-reply.ts";
+import type { ForwardRunReply } from "../wire/forward-run.ts";
 import { MAX_MESSAGE_BYTES } from "../wire/frame.ts";
 import type { WatchReply } from "../wire/watch.ts";
+import { AskedRuns } from "./asked-runs.ts";
 import type {
+  ForwardedOne,
   Forwarder,
   ForwardRequest,
   ForwardResult,
@@ -93,6 +97,7 @@ class Peer {
   readonly inFlight = new Map<number, InFlight>();
   readonly watchReplies = new Map<number, (watchId: number | undefined) => void>();
   readonly waiting: BoundedQueue<Waiting>;
+  readonly runs = new AskedRuns(() => this.newId());
   timer: Timer | undefined;
   #lastId = 0;
 
@@ -103,8 +108,12 @@ class Peer {
 
   newId(): number {
     do this.#lastId = this.#lastId === MAX_ID ? 1 : this.#lastId + 1;
-    while (this.inFlight.has(this.#lastId) || this.watchReplies.has(this.#lastId));
+    while (this.inFlight.has(this.#lastId) || this.watchReplies.has(this.#lastId) || this.runs.has(this.#lastId));
     return this.#lastId;
+  }
+
+  get inFlightCount(): number {
+    return this.inFlight.size + this.runs.commandCount;
   }
 }
 
@@ -129,6 +138,9 @@ export class PeerForwarder implements Forwarder, PeerLinkEvents {
       peer.inFlight.delete(id);
       entry.finish(reply);
     },
+    forwardRunReply: (link: PeerLink, id: number, reply: ForwardRunReply): void => {
+      this.#peerOf(link)?.runs.onReply(id, reply);
+    },
     watchReply: (link: PeerLink, id: number, reply: WatchReply): void => {
       const peer = this.#peerOf(link);
       const onResult = peer?.watchReplies.get(id);
@@ -141,7 +153,7 @@ export class PeerForwarder implements Forwarder, PeerLinkEvents {
   /** Requests sent and not answered, and those that wait for a link; for metrics. */
   get inFlightCount(): number {
     let count = 0;
-    for (const peer of this.#peers.values()) count += peer.inFlight.size + peer.waiting.count;
+    for (const peer of this.#peers.values()) count += peer.inFlightCount + peer.waiting.count;
     return count;
   }
 
@@ -161,12 +173,19 @@ export class PeerForwarder implements Forwarder, PeerLinkEvents {
     if (isTooLarge(wire)) {
       this.#finishLater(entry, unreachable(`a command above ${MAX_MESSAGE_BYTES} bytes cannot be forwarded`));
     } else if (link === undefined) this.#wait(peer, wire, entry);
-    else if (peer.inFlight.size >= this.#options.maxInFlight) {
+    else if (peer.inFlightCount >= this.#options.maxInFlight) {
       this.#finishLater(entry, unreachable(`the limit of ${this.#options.maxInFlight} forwards in flight is reached`));
     } else if (!link.hasRoom) {
       this.#finishLater(entry, unreachable("the queue to the node that leads the slot is full"));
     } else sendForward(link, wire, entry);
     return entry;
+  }
+
+  forwardOne(node: NodeId, one: ForwardedOne): void {
+    const peer = this.#peer(node);
+    const { link } = peer;
+    const isFree = link?.hasRoom === true && peer.inFlightCount < this.#options.maxInFlight;
+    if (link === undefined || !isFree || !peer.runs.add(link, one)) this.forward(node, requestOf(one), one);
   }
 
   watch(node: NodeId, request: WatchRequest, onResult: (watchId: number | undefined) => void): void {
@@ -176,6 +195,7 @@ export class PeerForwarder implements Forwarder, PeerLinkEvents {
       queueMicrotask(() => onResult(undefined));
       return;
     }
+    peer.runs.send();
     const id = peer.newId();
     peer.watchReplies.set(id, onResult);
     peer.link.send("watch", id, request);
@@ -206,8 +226,11 @@ export class PeerForwarder implements Forwarder, PeerLinkEvents {
     peer.watchReplies.clear();
     const inFlight = [...peer.inFlight.values()];
     peer.inFlight.clear();
+    const runs = peer.runs.takeAll();
     const error = `the link to the node that leads the slot broke (${reason}); the command may have been executed or not`;
     for (const entry of inFlight) entry.finish({ kind: "unknown", error });
+    for (const one of runs.sent) one.onForwardResult({ kind: "unknown", error });
+    for (const one of runs.unsent) one.onForwardResult(unreachable("no link to the node that leads the slot"));
     for (const onResult of watchReplies) onResult(undefined);
   }
 
@@ -266,7 +289,13 @@ export class PeerForwarder implements Forwarder, PeerLinkEvents {
   }
 }
 
+function requestOf(one: ForwardedOne): ForwardRequest {
+  const { table, slot, epoch, protocol, argv } = one;
+  return { table, scope: { slot }, epoch, protocol, commands: [argv], isExec: false, watchId: undefined };
+}
+
 function sendForward(link: PeerLink, request: Forward, entry: InFlight): void {
+  entry.peer.runs.send();
   entry.id = entry.peer.newId();
   entry.peer.inFlight.set(entry.id, entry);
   link.send("forward", entry.id, request);

@@ -166,6 +166,16 @@ export class PeerLink {
     this.#scheduleFlush();
   }
 
+  /** Calls `run` once, at the end of this turn. */
+  atTurnEnd(run: () => void): void {
+    this.#options.atTurnEnd(run);
+  }
+
+  /** Writes what waits: for who sends at the end of the turn, when it would else wait for the next. */
+  flush(): void {
+    this.#pump();
+  }
+
   /** Ends the link; what is queued is dropped. */
   close(reason: string): void {
     if (this.#state === "closed") return;

@@ -12,9 +12,11 @@ import type { CommandRegistry } from "../commands/registry.ts";
 import type { Session } from "../commands/session.ts";
 import type { ReplyWriter } from "../resp/reply.ts";
 import type {
+  ForwardedRun,
   ForwardHandler,
   ForwardRequest,
   ForwardResponder,
+  ForwardRunResponder,
   PendingForward,
   WatchRequest,
 } from "../router/forwarding.ts";
@@ -23,6 +25,7 @@ import type { BlockedOwner } from "./blocking.ts";
 import { keyPositions } from "./command-plan.ts";
 import { errorReply } from "./refusals.ts";
 import type { ReplicaWaits } from "./replica-waits.ts";
+import { RunReplies } from "./run-replies.ts";
 import { type OrderedRequest, SlotOrder } from "./slot-order.ts";
 import type { SlotRunnerDeps } from "./slot-runner.ts";
 import type { SpreadRunner } from "./spread-runner.ts";
@@ -82,6 +85,49 @@ export class PeerRequests implements ForwardHandler {
       return undefined;
     }
     return this.#admit({ request, responder, executor, commands });
+  }
+
+  handleRun(run: ForwardedRun, responder: ForwardRunResponder): void {
+    const { turn, blocking, routes } = this.#deps;
+    const replies = new RunReplies(responder, routes.epoch);
+    const { reply } = turn;
+    reply.protocol = run.protocol;
+    for (let i = 0; i < run.count; i++) {
+      const start = reply.length;
+      if (this.#runMember(run, i, replies)) replies.add(i, start, reply.length);
+      if (blocking.hasTouched) blocking.serve();
+    }
+    if (!replies.isEmpty) turn.join(replies);
+  }
+
+  /** Runs one command of a run: false where it is answered by itself; without a reply where it is refused. */
+  #runMember(run: ForwardedRun, index: number, replies: RunReplies): boolean {
+    const { registry, executors, turn } = this.#deps;
+    const { reply } = turn;
+    const argv = run.commands[index] as Argv;
+    const command = registry.resolve(argv);
+    if (typeof command === "string" || command.scope !== "data" || command.flags.includes("blocking")) {
+      reply.error(typeof command === "string" ? command : "ERR not a command that is forwarded in a run");
+      return true;
+    }
+    const executor = executors.find(run.table, run.slots[index] as number);
+    if (!executor?.isServing) return true;
+    const isOrdered = this.#orders.size > 0 && this.#orders.has(executor);
+    const mark = reply.length;
+    const outcome = isOrdered ? "miss" : executor.execute(command, argv, reply);
+    if (outcome === "done") return true;
+    reply.rewind(mark);
+    if (outcome === "refused") {
+      if (executor.refusal?.reason === "limit") reply.error(executor.refusal.error);
+      return true;
+    }
+    const scope = { slot: executor.slot };
+    const { table, epoch, protocol } = run;
+    const request = { table, scope, epoch, protocol, commands: [argv], isExec: false, watchId: undefined };
+    const what = { request, responder: replies.responderOf(index), executor, commands: [command] };
+    if (isOrdered) this.#admit(what);
+    else this.#load(new WaitingRequest(owned(what)));
+    return false;
   }
 
   /** WAIT for slots that this node leads. */

@@ -6,8 +6,9 @@
  */
 
 import type { Argv } from "../base/argv.ts";
-import type { NodeId } from "../meta/ids.ts";
-import type { Forwarder, ForwardResult, ForwardWaiter, PendingForward } from "../router/forwarding.ts";
+import type { NodeId, TableId } from "../meta/ids.ts";
+import type { Protocol } from "../resp/reply.ts";
+import type { ForwardedOne, Forwarder, ForwardResult } from "../router/forwarding.ts";
 import { releaseReply } from "./blocking.ts";
 import type { Client, Verdict } from "./client.ts";
 import type { CommandPlan } from "./command-plan.ts";
@@ -47,13 +48,23 @@ export class ForwardedCommands {
   send(client: Client, target: ForwardTarget): Verdict {
     const { forwards } = client;
     if (forwards.count === 0) forwards.epoch = this.deps.routes.epoch;
-    target.argv = target.argv.kept();
+    forwards.count++;
+    target.argv = target.plan.isBlocking ? target.argv.own() : target.argv.shared();
     const sent = new ForwardedCommand(this, client, target);
-    const pending = sent.start();
-    if (!target.plan.isBlocking) return "later";
+    const { forwarder } = this.deps;
+    if (!target.plan.isBlocking) {
+      forwarder.forwardOne(target.node, sent);
+      return "later";
+    }
+    const { table, slot, epoch, protocol, argv } = sent;
+    const request = { table, scope: { slot }, epoch, protocol, commands: [argv], isExec: false, watchId: undefined };
+    const pending = forwarder.forward(target.node, request, sent);
     client.blocked = {
       cancel: () => pending.cancel(),
-      unblock: (how) => sent.release(pending, how),
+      unblock: (how) => {
+        pending.cancel();
+        sent.release(how);
+      },
     };
     return "stall";
   }
@@ -65,7 +76,7 @@ export class ForwardedCommands {
   }
 }
 
-class ForwardedCommand implements ForwardWaiter, RefusedForward {
+class ForwardedCommand implements ForwardedOne, RefusedForward {
   readonly place: PendingReply;
   readonly target: ForwardTarget;
   readonly #owner: ForwardedCommands;
@@ -78,8 +89,24 @@ class ForwardedCommand implements ForwardWaiter, RefusedForward {
     this.place = client.queue.add();
   }
 
+  get table(): TableId {
+    return this.target.table.id;
+  }
+
   get slot(): number {
     return this.target.slot;
+  }
+
+  get epoch(): number {
+    return this.#client.forwards.epoch;
+  }
+
+  get protocol(): Protocol {
+    return this.#client.session.protocol;
+  }
+
+  get argv(): Argv {
+    return this.target.argv;
   }
 
   async retry(isOvertaken: boolean): Promise<void> {
@@ -94,28 +121,19 @@ class ForwardedCommand implements ForwardWaiter, RefusedForward {
     return { table, command: plan.data as NonNullable<CommandPlan["data"]>, argv, protocol };
   }
 
-  start(): PendingForward {
-    const { node, table, slot, argv } = this.target;
-    const { forwards, session } = this.#client;
-    forwards.count++;
-    const request = {
-      table: table.id,
-      scope: { slot },
-      epoch: forwards.epoch,
-      protocol: session.protocol,
-      commands: [argv],
-      isExec: false,
-      watchId: undefined,
-    };
-    return this.#owner.deps.forwarder.forward(node, request, this);
-  }
-
   /** CLIENT UNBLOCK, or a time-out that came from here. */
-  release(pending: PendingForward, how: "timeout" | "error"): void {
-    pending.cancel();
+  release(how: "timeout" | "error"): void {
     this.#client.forwards.count--;
     this.#client.blocked = undefined;
     this.place.answer(releaseReply(this.tableCommand, how));
+  }
+
+  onForwardReply(buf: Buffer, start: number, end: number): void {
+    const { forwards } = this.#client;
+    forwards.count--;
+    forwards.noteExecuted(this.target.slot);
+    this.place.answerRange(buf, start, end);
+    if (forwards.count === 0 && forwards.hasRefused) void forwards.retryRefused();
   }
 
   onForwardResult(result: ForwardResult): void {

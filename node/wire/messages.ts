@@ -14,6 +14,7 @@ import {
 } from "./binlog-sync.ts";
 import { forwardCodec } from "./forward.ts";
 import { forwardReplyCodec } from "./forward-reply.ts";
+import { forwardRunCodec, forwardRunReplyCodec } from "./forward-run.ts";
 import { challengeCodec, handshakeRefusedCodec, helloCodec, proofCodec } from "./handshake-messages.ts";
 import { grantSetCodec, heartbeatCodec, heartbeatReplyCodec } from "./heartbeat.ts";
 import { emptyCodec, type MessageCodec } from "./message-codec.ts";
@@ -49,6 +50,8 @@ export const MESSAGES = {
   watch: { type: 0x13, sentBy: "dialer", codec: watchCodec },
   watchReply: { type: 0x14, sentBy: "acceptor", codec: watchReplyCodec },
   unwatch: { type: 0x15, sentBy: "dialer", codec: unwatchCodec },
+  forwardRun: { type: 0x16, sentBy: "dialer", codec: forwardRunCodec },
+  forwardRunReply: { type: 0x17, sentBy: "acceptor", codec: forwardRunReplyCodec },
   binlogSyncOpen: { type: 0x20, sentBy: "dialer", codec: binlogSyncOpenCodec },
   binlogSync: { type: 0x21, sentBy: "acceptor", codec: binlogSyncCodec },
   binlogSyncAck: { type: 0x22, sentBy: "dialer", codec: binlogSyncAckCodec },

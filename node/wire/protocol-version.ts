@@ -10,7 +10,7 @@ const HISTORY = [
     change:
       "PositionsAsk, PositionsAnswer, and BinlogSyncOpen to fetch from a replica that does not lead; never released",
   },
-  { version: 3, change: "SnapshotBegin has the number of keys with an expiry" },
+  { version: 3, change: "ForwardRun, ForwardRunReply; SnapshotBegin has the number of keys with an expiry" },
 ] as const;
 
 /** The oldest version that this program still speaks. */

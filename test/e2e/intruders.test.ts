@@ -85,7 +85,7 @@ async function whyRefused(who: { cluster: ClusterId; node: NodeId; secret: strin
       secret: createPeerSecret(secret),
       random: () => 0.5,
       atTurnEnd: setImmediate,
-      handlers: { ...IGNORED_BY_DIALER, forwardReply: ignore, watchReply: ignore },
+      handlers: { ...IGNORED_BY_DIALER, forwardReply: ignore, forwardRunReply: ignore, watchReply: ignore },
       listeners: [],
     },
   );

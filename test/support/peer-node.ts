@@ -157,6 +157,10 @@ const REFUSING_HANDLER: ForwardHandler = {
     responder.refuse(1);
     return undefined;
   },
+  handleRun: (run, responder) => {
+    const lengths = new Array(run.count).fill(0);
+    responder.answer({ first: 0, count: run.count, lengths, buf: Buffer.alloc(0), start: 0, epoch: 1 });
+  },
   watch: () => undefined,
   unwatch: () => {},
 };

@@ -5,13 +5,20 @@
 
 import { createHash } from "node:crypto";
 import { connect, type Socket } from "node:net";
+import type { Argv } from "../../node/base/argv.ts";
 import { SystemClock } from "../../node/base/clock.ts";
 import { type Logger, silentLogger } from "../../node/base/log.ts";
 import type { ClusterId, NodeId, ReplicaId } from "../../node/meta/ids.ts";
 import { tableId } from "../../node/meta/ids.ts";
 import type { SlotAssignment, Topology, TopologyNode, TopologyTable } from "../../node/meta/topology.ts";
 import type { TopologySource } from "../../node/meta/topology-source.ts";
-import type { Forwarder, ForwardHandler, ForwardRequest, ForwardResult } from "../../node/router/forwarding.ts";
+import type {
+  ForwardedOne,
+  Forwarder,
+  ForwardHandler,
+  ForwardRequest,
+  ForwardResult,
+} from "../../node/router/forwarding.ts";
 import { ClientServer, type ClientServerOptions } from "../../node/server/client-server.ts";
 import type { WaitFollowers } from "../../node/server/replica-waits.ts";
 import { Turn } from "../../node/server/turn.ts";
@@ -99,6 +106,59 @@ class LocalForwarder implements Forwarder {
         pending?.cancel();
       },
     };
+  }
+
+  /** Gathers the commands of a turn into a run, as long as nobody listens in. */
+  forwardOne(node: NodeId, one: ForwardedOne): void {
+    const { table, slot, epoch, protocol } = one;
+    const argv = one.argv.own();
+    const request = { table, scope: { slot }, epoch, protocol, commands: [argv], isExec: false, watchId: undefined };
+    if (this.onForward !== undefined) {
+      this.forward(node, request, one);
+      return;
+    }
+    this.requests.push(request);
+    const gathered = this.#runs.get(node);
+    if (gathered !== undefined) gathered.push({ one, request });
+    else {
+      this.#runs.set(node, [{ one, request }]);
+      setImmediate(() => this.#sendRun(node));
+    }
+  }
+
+  readonly #runs = new Map<NodeId, { one: ForwardedOne; request: ForwardRequest }[]>();
+
+  #sendRun(node: NodeId): void {
+    const run = this.#runs.get(node) ?? [];
+    this.#runs.delete(node);
+    // One run for each kind of commands that follow each other.
+    while (run.length > 0) {
+      const { table, epoch, protocol } = (run[0] as (typeof run)[0]).one;
+      let count = 1;
+      while (run[count]?.one.table === table && run[count]?.one.protocol === protocol) count++;
+      const part = run.splice(0, count);
+      const commands = part.map(({ request }) => request.commands[0] as Argv);
+      const slots = part.map(({ one }) => one.slot);
+      this.handlers.get(node)?.handleRun(
+        { table, epoch, protocol, count, slots, commands },
+        {
+          answer: ({ first, lengths, buf, start, epoch: refusedAt }) => {
+            const sizeBytes = lengths.reduce((sum, length) => sum + length, 0);
+            const copy = Buffer.from(buf.subarray(start, start + sizeBytes));
+            let at = 0;
+            lengths.forEach((length, i) => {
+              const from = at;
+              at += length;
+              const { one } = part[first + i] as (typeof part)[0];
+              setImmediate(() => {
+                if (length > 0) one.onForwardReply(copy, from, from + length);
+                else one.onForwardResult({ kind: "refused", epoch: refusedAt });
+              });
+            });
+          },
+        },
+      );
+    }
   }
 
   watch(node: NodeId, request: Parameters<Forwarder["watch"]>[1], onResult: (watchId: number | undefined) => void) {

@@ -59,7 +59,7 @@ class TestCluster {
           },
         },
         host: plane.plane.replicas,
-        handler: { handle: () => undefined, watch: () => undefined, unwatch: () => {} },
+        handler: { handle: () => undefined, handleRun: () => {}, watch: () => undefined, unwatch: () => {} },
         onLostWrites: () => {},
       },
     );

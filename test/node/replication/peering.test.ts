@@ -55,7 +55,7 @@ class TestCluster {
         random: () => 0,
         source,
         host,
-        handler: { handle: () => undefined, watch: () => undefined, unwatch: () => {} },
+        handler: { handle: () => undefined, handleRun: () => {}, watch: () => undefined, unwatch: () => {} },
         onLostWrites: () => {},
       },
     );

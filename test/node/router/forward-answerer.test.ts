@@ -23,6 +23,8 @@ class SilentHandler implements ForwardHandler {
     return { cancel: () => void this.cancelledCount++ };
   }
 
+  handleRun() {}
+
   watch() {
     return ++this.watchCount;
   }

@@ -21,6 +21,7 @@ function tableOf(seen: unknown[]) {
     ...IGNORED_BY_ACCEPTOR,
     ping: ignore,
     forward: ignore,
+    forwardRun: ignore,
     cancel: ignore,
     watch: ignore,
     unwatch: (source, id, message) => seen.push([source, id, message.watchId]),

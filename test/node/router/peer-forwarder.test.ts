@@ -3,10 +3,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Argv } from "../../../node/base/argv.ts";
 import { tableId } from "../../../node/meta/ids.ts";
 import type {
+  ForwardedRun,
   ForwardHandler,
   ForwardRequest,
   ForwardResponder,
   ForwardResult,
+  ForwardRunResponder,
   PendingForward,
   WatchRequest,
 } from "../../../node/router/forwarding.ts";
@@ -37,6 +39,20 @@ class ScriptedHandler implements ForwardHandler {
     }
     this.held.push({ responder, text });
     return { cancel: () => this.cancelCount++ };
+  }
+
+  /** As each command for itself: answered together where all of them answer at once. */
+  handleRun(run: ForwardedRun, responder: ForwardRunResponder): void {
+    const texts: string[] = [];
+    for (let i = 0; i < run.count; i++) {
+      const argv = run.commands[i] as Argv;
+      const text = argv.text(1);
+      this.seen.push(text);
+      texts.push(argv.text(0) === "REFUSE" ? "" : text);
+    }
+    const buf = Buffer.from(texts.join(""));
+    const lengths = texts.map((text) => text.length);
+    responder.answer({ first: 0, count: run.count, lengths, buf, start: 0, epoch: 42 });
   }
 
   answerHeld(): void {
@@ -196,6 +212,7 @@ describe("forwarding", () => {
         responder.refuse(12);
         return undefined;
       },
+      handleRun: () => {},
       watch: () => undefined,
       unwatch: () => {},
     };

@@ -81,6 +81,7 @@ it("executes at most once and never lies about it, wherever the stream is cut or
           responder.reply(bytes, 0, bytes.length);
           return undefined;
         },
+        handleRun: () => {},
         watch: () => undefined,
         unwatch: () => {},
       };
@@ -158,6 +159,7 @@ it("takes a message that arrives slowly for a sign of life, and its absence not"
       responder.reply(Buffer.from("+OK\r\n"), 0, 5);
       return undefined;
     },
+    handleRun: () => {},
     watch: () => undefined,
     unwatch: () => {},
   };
