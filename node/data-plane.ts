@@ -86,6 +86,8 @@ export interface StartReport {
 
 export class DataPlane implements Service {
   readonly engine: Engine;
+  /** Entries set aside since the start: what this node had taken and a new leader never had. */
+  lostEntryCount = 0;
   readonly #options: DataPlaneOptions;
   readonly #deps: DataPlaneDeps;
   readonly #gate = new TurnLogGate();
@@ -256,7 +258,10 @@ export class DataPlane implements Service {
       files,
       hashKeyOf,
       lostWritesDirectory: paths.lostWrites,
-      onLostWrites: (lost) => logger.warn(lost, "entries that the new leader never had were set aside"),
+      onLostWrites: (lost) => {
+        this.lostEntryCount += lost.count;
+        logger.warn(lost, "entries that the new leader never had were set aside");
+      },
     });
     shards.onLogFull = () => room.noteFull();
     this.#expiryClock = new ExpiryClock({ clock, shards });

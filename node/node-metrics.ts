@@ -35,6 +35,11 @@ export function observeNode(metrics: Metrics, node: ObservedNode): void {
     "bytes of records that the database does not have yet",
     () => plane.engine.stats.dirtyBytes,
   );
+  observe(
+    "lost_entries_total",
+    "log entries set aside in lost-writes: a new leader never had them",
+    () => plane.lostEntryCount,
+  );
   observe("write_delay_seconds", "by how much writes are slowed now", () => plane.writeDelayMs() / 1000);
   if (peering === undefined) return;
   observe("forwards_in_flight", "commands sent to peers and not answered", () => peering.forwardsInFlight);

@@ -263,6 +263,7 @@ it("takes a new leader after the old one died, and the old one back with its tai
   await cluster.agree();
   const back = cluster.nodes.get(1)?.plane as TestDataPlane;
   expect(back.disk.files.list("/data/lost-writes").length).toBe(SLOTS);
+  expect(back.plane.lostEntryCount).toBeGreaterThanOrEqual(SLOTS);
 });
 
 it("loses nothing that followers have when the leader loses its power and leads again", async () => {
