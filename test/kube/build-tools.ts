@@ -17,6 +17,7 @@ import {
   cacheFolder,
   KUBERNETES,
   missingPrograms,
+  PAUSE,
   type ToolSet,
   toolFolder,
 } from "./tool-cache.ts";
@@ -56,10 +57,10 @@ function buildKubernetes(programs: readonly string[]): void {
   });
 }
 
-function buildCoredns(): void {
-  fill(COREDNS, (folder) => {
-    const args = ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", `${folder}/`];
-    run("go", [...args, "github.com/coredns/coredns"], { cwd: join(BINARIES, COREDNS.folder) });
+function buildOne(set: ToolSet, path: string): void {
+  fill(set, (folder) => {
+    const args = ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", `${folder}/${set.programs[0]}`];
+    run("go", [...args, path], { cwd: join(BINARIES, set.folder) });
   });
 }
 
@@ -99,7 +100,8 @@ if (!isControlPlaneOnly) {
   if (missingPrograms(COREDNS.programs).length > 0) {
     if (!hasGo) refuse("there is no Go on the PATH");
     process.stdout.write(`building coredns ${COREDNS.version} (once a machine; minutes)\n`);
-    buildCoredns();
+    buildOne(COREDNS, "github.com/coredns/coredns");
   }
+  if (missingPrograms(PAUSE.programs).length > 0) buildOne(PAUSE, ".");
   if (missingPrograms(CLIENTS.programs).length > 0) unpackClients();
 }

@@ -14,8 +14,8 @@ export class Child {
   readonly #ended: Promise<void>;
 
   /** @param command the program and its arguments */
-  constructor(command: readonly string[], options: { readonly log: string }) {
-    this.name = basename(command[0] ?? "");
+  constructor(command: readonly string[], options: { readonly log: string; readonly name?: string }) {
+    this.name = options.name ?? basename(command[0] ?? "");
     this.#log = options.log;
     const out = openSync(options.log, "a", 0o600);
     const args = ["--pdeathsig", "SIGKILL", ...command];
@@ -31,8 +31,9 @@ export class Child {
     return this.#process.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
-  get pid(): number | undefined {
-    return this.#process.pid;
+  /** What it runs in other namespaces: the first child, once there is one. */
+  get innerPid(): number | undefined {
+    return this.#process.pid === undefined ? undefined : childrenOf(this.#process.pid)[0];
   }
 
   /** The end of what it said. */
@@ -40,8 +41,11 @@ export class Child {
     return readFileSync(this.#log, "utf8").slice(-2000);
   }
 
+  /** Signals it, and what it runs in other namespaces (`nsenter` waits outside for its child). */
   signal(signal: NodeJS.Signals): void {
-    if (this.isRunning) this.#process.kill(signal);
+    if (!this.isRunning) return;
+    for (const pid of childrenOf(this.#process.pid as number)) process.kill(pid, signal);
+    this.#process.kill(signal);
   }
 
   /** Ends it; resolves when it is gone. */
@@ -50,5 +54,13 @@ export class Child {
     this.signal("SIGCONT");
     this.signal(signal);
     await this.#ended;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  } catch {
+    return [];
   }
 }

