@@ -37,8 +37,21 @@ test-tools: install ## install what the tests run beside us (redis-server, redis
 	@$(NODE) test/kube/build-tools.ts control-plane
 
 .PHONY: kube-tools
-kube-tools: install ## build the programs of the test cluster into the user's cache, once (needs Go)
+kube-tools: install ## install and build, once a machine, what the test cluster runs (needs root and Go)
+	@test/kube/install-tools.sh
 	$(NODE) test/kube/build-tools.ts
+
+.PHONY: kube-up
+kube-up: kube-tools build ## start a Kubernetes of three nodes on this machine, and print how to reach it
+	@$(NODE) test/kube/kube.ts up
+
+.PHONY: kube-down
+kube-down: install ## end it, and remove what crashed test clusters left
+	@$(NODE) test/kube/kube.ts down
+
+.PHONY: kube-test
+kube-test: kube-tools build ## test what needs a whole Kubernetes
+	$(VITEST) run --project cluster
 
 .PHONY: build
 build: install ## emit JavaScript to dist/ for the image and the npm package

@@ -8,14 +8,16 @@ const CONTROLLERS_V2 = "+cpuset +cpu +memory +pids";
 
 function hierarchies(): string[] {
   if (existsSync(join(MOUNT, "cgroup.controllers"))) return [MOUNT];
-  return readdirSync(MOUNT)
-    .filter((name) => name !== "unified")
-    .map((name) => join(MOUNT, name));
+  return readdirSync(MOUNT).map((name) => join(MOUNT, name));
 }
+
+/** Beside v1 hierarchies, one without controllers: the runtime makes its cgroups there by itself. */
+const UNIFIED = join(MOUNT, "unified");
 
 /** Makes `<root>/<child>` in each hierarchy. A cpuset takes no process until it has CPUs and memory: its parent's. */
 export function createCgroup(root: string, child: string): void {
   for (const hierarchy of hierarchies()) {
+    if (hierarchy === UNIFIED) continue;
     let parent = hierarchy;
     for (const name of [root, child]) {
       const folder = join(parent, name);

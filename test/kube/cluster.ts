@@ -37,6 +37,8 @@ const NODES = ["a", "b", "c"].map((zone, index) => ({
 }));
 
 const FOLDER_PREFIX = "pika-cluster-";
+/** A folder of a cluster or a control plane; behind its prefix is the process that it ends with. */
+const LEFT_FOLDER = /^pika-(?:cluster|control-plane)-(\d+)-/;
 const READY_TIMEOUT_MS = 120_000;
 /** How often volumes are tended and policies enforced: the longest that a new pod is not yet held to its policies. */
 const TEND_EVERY_MS = 300;
@@ -50,7 +52,7 @@ export interface ClusterOptions {
 
 export class Cluster {
   readonly #options: ClusterOptions;
-  readonly #folder = mkdtempSync(join(tmpdir(), FOLDER_PREFIX));
+  readonly #folder = mkdtempSync(join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`));
   readonly #tree = new SealedTree();
   readonly #nodes = new Map<string, KubeNode>();
   readonly #cutOff = new Set<string>();
@@ -89,7 +91,7 @@ export class Cluster {
   /** Resolves when three nodes are ready. */
   async start(): Promise<void> {
     await this.#tree.start({ log: join(this.#folder, "tree.log") });
-    const note = { pid: this.#tree.pid, startedAt: startTimeOf(this.#tree.pid), cgroup: this.#cgroup };
+    const note = { pid: this.#tree.pid, startedAt: startTimeOf(this.#tree.pid) };
     writeFileSync(join(this.#folder, "tree.json"), JSON.stringify(note));
     await this.#tree.shell(this.#networkScript());
     await Promise.all([this.#startPlane(), this.#startRuntimes()]);
@@ -130,7 +132,13 @@ export class Cluster {
     this.#run("relay", [process.execPath, join(import.meta.dirname, "relay.ts"), socket, API_ADDRESS, "6443"]);
     const leaves = NODES.map(({ name }) => ({ name, commonName: `system:node:${name}`, organization: "system:nodes" }));
     const enter = (command: readonly string[]): string[] => this.#tree.enter(command);
-    const placement = { enter, server: `https://127.0.0.1:${port}`, address: API_ADDRESS, leaves };
+    const placement = {
+      folder: this.#folder,
+      enter,
+      server: `https://127.0.0.1:${port}`,
+      address: API_ADDRESS,
+      leaves,
+    };
     this.#plane = new ControlPlane({ hasControllers: true, placement });
     await this.#plane.start();
   }
@@ -305,15 +313,18 @@ async function removeFolder(folder: string, cgroup: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Ends and removes clusters whose process is gone. Gives the folders that it removed. */
+/** Ends and removes clusters and control planes whose process is gone. Gives the folders that it removed. */
 export async function removeLeftClusters(): Promise<string[]> {
-  const left = readdirSync(tmpdir()).filter((name) => name.startsWith(FOLDER_PREFIX));
+  const left = readdirSync(tmpdir()).filter((name) => {
+    const owner = LEFT_FOLDER.exec(name)?.[1];
+    return owner !== undefined && startTimeOf(Number(owner)) === undefined;
+  });
   for (const name of left) {
     try {
       const note = JSON.parse(readFileSync(join(tmpdir(), name, "tree.json"), "utf8")) as Record<string, string>;
       endLeftTree(Number(note.pid), note.startedAt ?? "");
     } catch {
-      // It got no further than its folder.
+      // It got no further than its folder, or is a control plane alone.
     }
     await removeFolder(join(tmpdir(), name), name);
   }

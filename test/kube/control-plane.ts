@@ -15,6 +15,8 @@ import { programPath } from "./tool-cache.ts";
 
 /** Where a control plane with nodes runs: in namespaces of its own, on fixed ports. */
 export interface Placement {
+  /** Where its own folder is made. */
+  readonly folder: string;
   /** What makes a command run there. */
   readonly enter: (command: readonly string[]) => string[];
   /** The API server's URL as the outside reaches it; its host is 127.0.0.1. */
@@ -79,7 +81,9 @@ export class ControlPlane {
   }
 
   async #start(): Promise<void> {
-    this.#folder = await mkdtemp(join(tmpdir(), "pika-control-plane-"));
+    this.#folder = await mkdtemp(
+      join(this.#options.placement?.folder ?? tmpdir(), `pika-control-plane-${process.pid}-`),
+    );
     const certificates = new CertificateFolder(this.#folder);
     const { placement } = this.#options;
     const [etcdPort, peerPort, apiPort] = placement
@@ -231,6 +235,9 @@ function controllersCommand(certificates: CertificateFolder, kubeconfig: string)
     "kube-api-qps": 1000,
     "kube-api-burst": 2000,
     "concurrent-statefulset-syncs": 20,
+    // A test waits for this: how soon a node that says nothing is unready (40 s otherwise).
+    "node-monitor-period": "1s",
+    "node-monitor-grace-period": "10s",
   };
   return [
     programPath("kube-controller-manager"),

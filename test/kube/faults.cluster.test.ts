@@ -1,5 +1,7 @@
 /** The whole test cluster does what a Kubernetes does, and suffers what it is made to suffer. */
 
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "../support/wait-for.ts";
 import { Cluster } from "./cluster.ts";
@@ -100,7 +102,8 @@ describe.runIf(hasCluster())("a cluster", () => {
 
   test("names pods and Services, and joins them", async () => {
     await waitFor(async () => (await fetchFrom("web-0", "http://web-1.web:8080")) === "web-1");
-    expect(await fetchFrom("web-0", "http://any.default.svc.cluster.local")).toMatch(/^web-\d$/);
+    const any = "http://any.default.svc.cluster.local";
+    await waitFor(async () => /^web-\d$/.test(await fetchFrom("web-0", any)));
     expect(await cluster.tree.run(["cat", "/etc/resolv.conf"])).toContain("198.51.101.2");
   });
 
@@ -139,6 +142,14 @@ describe.runIf(hasCluster())("a cluster", () => {
     await waitFor(async () => (await fetchFrom("web-0", "http://web-1.web:8080")) === "web-1");
   });
 
+  test("drains a node, which pods leave, and takes it back", async () => {
+    await cluster.kubectl("drain", "n2", "--ignore-daemonsets", "--delete-emptydir-data");
+    const isEmpty = async (): Promise<boolean> => (await pods()).every(({ spec }) => spec.nodeName !== "n2");
+    await waitFor(isEmpty);
+    await cluster.kubectl("uncordon", "n2");
+    await ready(3);
+  });
+
   test("loses a node, which comes back with its pods", async () => {
     await cluster.loseNode("n3");
     await cluster.nodesReady(["n3"], false);
@@ -147,4 +158,23 @@ describe.runIf(hasCluster())("a cluster", () => {
     await cluster.nodesReady(["n3"]);
     await ready(3);
   });
+
+  test("leaves no cgroup, file or process when it stops", async () => {
+    const brief = new Cluster();
+    await brief.start();
+    const { pid } = brief.tree;
+    const folders = (): string[] => [...readdirSync(tmpdir()), ...cgroupsOf("/sys/fs/cgroup")];
+    const before = folders().filter((name) => name.startsWith("pika-cluster-"));
+    await brief.stop();
+    const after = folders().filter((name) => name.startsWith("pika-cluster-"));
+    expect(before.length).toBeGreaterThan(after.length);
+    expect(new Set(after).size).toBe(1);
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
 });
+
+function cgroupsOf(mount: string): string[] {
+  return readdirSync(mount).flatMap((name) =>
+    statSync(`${mount}/${name}`).isDirectory() ? readdirSync(`${mount}/${name}`) : [],
+  );
+}

@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { pipeline } from "node:stream";
 
 /** Passes each connection on; what breaks on one side breaks the other. */
-export function createRelay(dial: () => Socket): Server {
+function createRelay(dial: () => Socket): Server {
   return createServer({ allowHalfOpen: true }, (near) => {
     const far = dial();
     pipeline(near, far, near, () => undefined);

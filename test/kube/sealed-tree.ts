@@ -59,8 +59,10 @@ export class SealedTree {
     return this.run(["sh", "-s"], script);
   }
 
+  /** Resolves when every process in it is gone: its process 1 is the last. */
   async stop(): Promise<void> {
     await this.#child?.end();
+    if (this.#pid > 0) await waitFor(() => startTimeOf(this.#pid) === undefined, { what: "the end of the tree" });
   }
 }
 

@@ -116,7 +116,7 @@ async function isMounted(tree: SealedTree, path: string): Promise<boolean> {
 }
 
 /** Bytes of a quantity: a whole number with a binary or decimal suffix. */
-export function toBytes(quantity: string): number {
+function toBytes(quantity: string): number {
   const match = /^(\d+)(Ki|Mi|Gi|Ti|k|M|G|T)?$/.exec(quantity);
   if (!match) throw new Error(`not a quantity the test cluster knows: ${quantity}`);
   const suffix = match[2] ?? "";
