@@ -5,7 +5,7 @@ import { ClosingLine } from "./test/support/closing-line.ts";
 const E2E = "test/e2e/**/*.test.ts";
 
 /** A whole Kubernetes: run by `make kube-test`, not by `make test`. */
-const CLUSTER = "test/kube/**/*.cluster.test.ts";
+const CLUSTER = "test/cluster/**/*.test.ts";
 
 export default defineConfig({
   test: {

@@ -3,12 +3,12 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Cluster } from "../kube/cluster.ts";
+import { hasCluster } from "../kube/cluster-needs.ts";
+import { IMAGES, PROGRAM_LAYOUT } from "../kube/image-layout.ts";
+import type { KubeObject } from "../kube/kube-api.ts";
+import type { Pod } from "../kube/network-policies.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { Cluster } from "./cluster.ts";
-import { hasCluster } from "./cluster-needs.ts";
-import { IMAGES, PROGRAM_LAYOUT } from "./image-layout.ts";
-import type { KubeObject } from "./kube-api.ts";
-import type { Pod } from "./network-policies.ts";
 
 const SERVER = `require("node:http").createServer((q, a) => a.end(process.env.HOSTNAME)).listen(8080)`;
 
