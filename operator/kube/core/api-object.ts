@@ -49,6 +49,11 @@ export function pathOf(resource: Resource, scope: ResourceScope = {}): string {
   return `${root}${namespace}/${resource.plural}${name}${subresource}`;
 }
 
+/** `apps/v1`, and `v1` for the core group: the `apiVersion` of its objects. */
+export function apiVersionOf(resource: Resource): string {
+  return resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;
+}
+
 /** `namespace/name`, the key of an object in caches and queues; the namespace is empty where there is none. */
 export function keyOf(object: KubeObject): string {
   return objectKey(object.metadata.namespace, object.metadata.name ?? "");
@@ -57,6 +62,17 @@ export function keyOf(object: KubeObject): string {
 /** The key that an object of this namespace and name has. */
 export function objectKey(namespace: string | undefined, name: string): string {
   return `${namespace ?? ""}/${name}`;
+}
+
+/** The parts of a key. */
+export function splitKey(key: string): { readonly namespace: string; readonly name: string } {
+  const slash = key.indexOf("/");
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+/** The UID of the owner that controls the object, if one does. */
+export function controllerUidOf(object: KubeObject): string | undefined {
+  return object.metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid;
 }
 
 /**

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { isOlderVersion, keyOf, pathOf, trimObject } from "../../../../operator/kube/core/api-object.ts";
+import {
+  apiVersionOf,
+  controllerUidOf,
+  isOlderVersion,
+  keyOf,
+  pathOf,
+  splitKey,
+  trimObject,
+} from "../../../../operator/kube/core/api-object.ts";
 
 const statefulSets = { group: "apps", version: "v1", plural: "statefulsets", kind: "StatefulSet", isNamespaced: true };
 const nodes = { group: "", version: "v1", plural: "nodes", kind: "Node", isNamespaced: false };
@@ -13,11 +21,14 @@ test("paths of namespaced, cluster-wide and core resources", () => {
   expect(pathOf(statefulSets, { namespace: "ns", name: "../x" })).toBe(
     "/apis/apps/v1/namespaces/ns/statefulsets/..%2Fx",
   );
+  expect([apiVersionOf(statefulSets), apiVersionOf(nodes)]).toEqual(["apps/v1", "v1"]);
 });
 
 test("keys hold namespace and name", () => {
   expect(keyOf({ metadata: { namespace: "ns", name: "a" } })).toBe("ns/a");
   expect(keyOf({ metadata: { name: "n1" } })).toBe("/n1");
+  expect(splitKey("ns/a")).toEqual({ namespace: "ns", name: "a" });
+  expect(splitKey("/n1")).toEqual({ namespace: "", name: "n1" });
 });
 
 test("versions compare as numbers of any length; other texts are never older", () => {
@@ -27,6 +38,16 @@ test("versions compare as numbers of any length; other texts are never older", (
   expect(isOlderVersion("18446744073709551614", "18446744073709551615")).toBe(true);
   expect(isOlderVersion("a", "b")).toBe(false);
   expect(isOlderVersion(undefined, "1")).toBe(false);
+});
+
+test("the controller is the owner that says so", () => {
+  const owner = { apiVersion: "v1", kind: "X", name: "x" };
+  const ownerReferences = [
+    { ...owner, uid: "u1" },
+    { ...owner, uid: "u2", controller: true },
+  ];
+  expect(controllerUidOf({ metadata: { ownerReferences } })).toBe("u2");
+  expect(controllerUidOf({ metadata: {} })).toBeUndefined();
 });
 
 test("a trimmed object has no managed fields and not what kubectl applied", () => {
