@@ -45,14 +45,24 @@ const MAX_NOTE_CHARS = 1024;
 
 export class EventRecorder implements EventSink {
   readonly #options: { readonly controller: string; readonly instance: string };
-  readonly #deps: { readonly client: KubeClient; readonly clock: Clock; readonly random: () => number; readonly logger: Logger };
+  readonly #deps: {
+    readonly client: KubeClient;
+    readonly clock: Clock;
+    readonly random: () => number;
+    readonly logger: Logger;
+  };
   readonly #series = new EventSeries();
   readonly #queue = new BoundedQueue<() => Promise<void>>({ maxCount: MAX_QUEUED, maxWeight: MAX_QUEUED });
   #draining: Promise<void> | undefined;
 
   constructor(
     options: { readonly controller: string; readonly instance: string },
-    deps: { readonly client: KubeClient; readonly clock: Clock; readonly random: () => number; readonly logger: Logger },
+    deps: {
+      readonly client: KubeClient;
+      readonly clock: Clock;
+      readonly random: () => number;
+      readonly logger: Logger;
+    },
   ) {
     this.#options = options;
     this.#deps = deps;

@@ -64,12 +64,6 @@ export function objectKey(namespace: string | undefined, name: string): string {
   return `${namespace ?? ""}/${name}`;
 }
 
-/** The parts of a key. */
-export function splitKey(key: string): { readonly namespace: string; readonly name: string } {
-  const slash = key.indexOf("/");
-  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
-
 /** The UID of the owner that controls the object, if one does. */
 export function controllerUidOf(object: KubeObject): string | undefined {
   return object.metadata.ownerReferences?.find((reference) => reference.controller === true)?.uid;

@@ -71,9 +71,9 @@ function listDiffers(
   if (keys === undefined && intent.length !== live.length) return path.join(".");
   for (const [index, value] of intent.entries()) {
     const other = keys === undefined ? live[index] : live.find((candidate) => hasSameKeys(value, candidate, keys));
-    const found = differs(value, other ?? {}, [...path, String(index)]);
+    if (keys !== undefined && other === undefined) return [...path, String(index)].join(".");
+    const found = differs(value, other, [...path, String(index)]);
     if (found) return found;
-    if (other === undefined) return [...path, String(index)].join(".");
   }
   return undefined;
 }

@@ -24,6 +24,8 @@ export class LeaseRecord {
   readonly #identity: string;
   #lease: Lease | undefined;
   #changedAtMs = 0;
+  /** For how long the last holder seen may act, after the last change seen. */
+  #holdMs = 0;
 
   constructor(identity: string) {
     this.#identity = identity;
@@ -40,13 +42,15 @@ export class LeaseRecord {
       lease?.metadata.resourceVersion === this.#lease?.metadata.resourceVersion;
     this.#lease = lease;
     if (!isSame) this.#changedAtMs = nowMs;
+    if (lease === undefined) return;
+    const { holderIdentity: holder, leaseDurationSeconds: seconds } = lease.spec ?? {};
+    this.#holdMs = holder && holder !== this.#identity ? (seconds ?? 0) * 1000 : 0;
   }
 
   step(nowMs: number): LeaseStep {
-    if (this.#lease === undefined) return "create";
-    const { holderIdentity: holder, leaseDurationSeconds: seconds } = this.#lease.spec ?? {};
-    if (holder === this.#identity) return "renew";
-    if (!holder || nowMs - this.#changedAtMs > (seconds ?? 0) * 1000) return "take";
+    if (this.#lease?.spec?.holderIdentity === this.#identity) return "renew";
+    // A Lease that was deleted ends nobody's hold on it either.
+    if (this.#holdMs === 0 || nowMs - this.#changedAtMs > this.#holdMs) return this.#lease ? "take" : "create";
     return "wait";
   }
 }

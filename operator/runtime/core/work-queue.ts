@@ -2,7 +2,8 @@
  * Keys of objects to look at, each at most once, in the order of how long they wait and how urgent they are.
  * Invariants: a key is never taken twice at once; a key added while it is worked on is taken again afterwards; no key
  * waits for ever, since a priority is a head start in time and not a rank; a delay never postpones what is due.
- * Pure: time and random numbers are arguments. Its size is bounded by the number of keys that exist.
+ * Pure: time and random numbers are arguments. Its size is bounded by the number of keys that exist; taking one looks
+ * at all that wait, which for the thousands that one operator has is far below what one reconcile costs.
  */
 
 import { assert } from "../../../node/base/assert.ts";
@@ -30,7 +31,7 @@ interface Waiting {
 export class WorkQueue {
   readonly #backoff: BackoffOptions;
   readonly #waiting = new Map<string, Waiting>();
-  /** Keys being worked on; true-ish entry: added again meanwhile. */
+  /** Keys being worked on, and what was added for them meanwhile. */
   readonly #taken = new Map<string, Waiting | undefined>();
   readonly #failures = new Map<string, number>();
 
@@ -92,9 +93,10 @@ export class WorkQueue {
     const delayMs = backoffMs(this.#backoff, failures, random);
     this.#giveBack(key);
     const again = this.#waiting.get(key);
-    // What came meanwhile waits too, or a key whose work itself causes changes would never be slowed.
+    // A person's edit may be the cure. Other changes wait too, or work that causes some before it fails is never slowed.
+    if (again && again.rankMs === again.dueMs) return 0;
     const dueMs = nowMs + delayMs;
-    this.#waiting.set(key, { dueMs, rankMs: Math.max(dueMs, again?.rankMs ?? dueMs) });
+    this.#waiting.set(key, { dueMs, rankMs: dueMs + HANDICAP_MS.change });
     return delayMs;
   }
 

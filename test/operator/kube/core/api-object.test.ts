@@ -5,7 +5,6 @@ import {
   isOlderVersion,
   keyOf,
   pathOf,
-  splitKey,
   trimObject,
 } from "../../../../operator/kube/core/api-object.ts";
 
@@ -27,8 +26,6 @@ test("paths of namespaced, cluster-wide and core resources", () => {
 test("keys hold namespace and name", () => {
   expect(keyOf({ metadata: { namespace: "ns", name: "a" } })).toBe("ns/a");
   expect(keyOf({ metadata: { name: "n1" } })).toBe("/n1");
-  expect(splitKey("ns/a")).toEqual({ namespace: "ns", name: "a" });
-  expect(splitKey("/n1")).toEqual({ namespace: "", name: "n1" });
 });
 
 test("versions compare as numbers of any length; other texts are never older", () => {
