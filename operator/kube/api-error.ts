@@ -11,6 +11,8 @@ export interface ApiErrorFields {
   /** CamelCase, from the Status: `NotFound`, `AlreadyExists`, `Conflict`, `Expired`, …; empty where there is none. */
   readonly reason: string;
   readonly retryAfterMs?: number;
+  /** Paths of the fields that were refused: `metadata.uid`. */
+  readonly fields?: readonly string[];
 }
 
 /** An answer other than 2xx. `code` is `ApiRefused`. */
@@ -20,12 +22,14 @@ export class ApiError extends OperatingError {
   readonly reason: string;
   /** As the server asked for; undefined where it did not. */
   readonly retryAfterMs: number | undefined;
+  readonly fields: readonly string[];
 
   constructor(message: string, fields: ApiErrorFields) {
     super("ApiRefused", message, { data: { status: fields.status, reason: fields.reason } });
     this.status = fields.status;
     this.reason = fields.reason;
     this.retryAfterMs = fields.retryAfterMs;
+    this.fields = fields.fields ?? [];
   }
 }
 
@@ -34,11 +38,20 @@ export function statusOf(thrown: unknown): number | undefined {
   return thrown instanceof ApiError ? thrown.status : undefined;
 }
 
+/** A write named a UID that the object of that name does not have: it is gone (409), or there is another one (422). */
+export function isOtherUid(thrown: unknown): boolean {
+  if (!(thrown instanceof ApiError)) return false;
+  return thrown.status === 409 || (thrown.status === 422 && thrown.fields.includes("metadata.uid"));
+}
+
 interface StatusBody {
   readonly code?: number;
   readonly reason?: string;
   readonly message?: string;
-  readonly details?: { readonly retryAfterSeconds?: number };
+  readonly details?: {
+    readonly retryAfterSeconds?: number;
+    readonly causes?: readonly { readonly field?: string }[];
+  };
 }
 
 /** Longest text of an answer that is shown where it is not a Status (a proxy's page). */
@@ -63,6 +76,7 @@ export function readApiError(options: {
   return new ApiError(`${options.what}: ${status} ${body?.reason ?? ""}: ${text}`, {
     status,
     reason: body?.reason ?? "",
+    fields: (body?.details?.causes ?? []).flatMap(({ field }) => field ?? []),
     ...(seconds >= 0 ? { retryAfterMs: Math.min(seconds * 1000, MAX_RETRY_AFTER_MS) } : {}),
   });
 }

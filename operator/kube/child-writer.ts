@@ -9,7 +9,7 @@
 
 import { createHash } from "node:crypto";
 import { assert } from "../../node/base/assert.ts";
-import { statusOf } from "./api-error.ts";
+import { isOtherUid } from "./api-error.ts";
 import { apiVersionOf, controllerUidOf, type KubeObject, keyOf, type Resource } from "./core/api-object.ts";
 import { canonicalJson, findDifference } from "./core/intent.ts";
 import { type Fence, requireFresh } from "./fence.ts";
@@ -120,7 +120,7 @@ export class ChildWriter {
       const { fieldManager } = this.#options;
       return await this.#client.apply(call.resource, object, { fieldManager, isForced: true, ...optionsOf(call) });
     } catch (error) {
-      if (uid !== undefined && statusOf(error) === 409) return undefined;
+      if (uid !== undefined && isOtherUid(error)) return undefined;
       throw error;
     }
   }

@@ -131,7 +131,7 @@ export class ReflectorState {
       else this.#isListDue = true;
       return;
     }
-    if (during.kind === "streamList" && failure.status >= 400 && failure.status < 500 && !isPassing(failure.status)) {
+    if (during.kind === "streamList" && failure.status >= 400 && !isPassing(failure.status)) {
       this.streamRefused();
       return;
     }
@@ -149,7 +149,10 @@ export class ReflectorState {
   }
 }
 
-/** Not about the request itself: no rights now, too much load, no such resource yet. */
+/**
+ * Not about the request itself: no rights now, no such resource yet, too much load. A server over an old etcd says 500
+ * in the stream ("the required storage feature RequestWatchProgress is disabled"), so that one is about it.
+ */
 function isPassing(status: number): boolean {
-  return status === 401 || status === 403 || status === 404 || status === 429;
+  return [401, 403, 404, 429, 502, 503, 504].includes(status);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ApiError, readApiError, statusOf } from "../../../operator/kube/api-error.ts";
+import { ApiError, isOtherUid, readApiError, statusOf } from "../../../operator/kube/api-error.ts";
 
 test("a Status gives reason and message, the header gives the pause", () => {
   const body = JSON.stringify({ kind: "Status", code: 409, reason: "AlreadyExists", message: "x exists" });
@@ -24,4 +24,14 @@ test("what is no Status is shown in part; a pause is bounded", () => {
 test("only an answer has a status", () => {
   expect(statusOf(new ApiError("", { status: 404, reason: "" }))).toBe(404);
   expect(statusOf(new Error("x"))).toBeUndefined();
+});
+
+test("a write to another UID is told by conflict, or by the field that cannot change", () => {
+  const details = { causes: [{ field: "metadata.uid", message: "field is immutable" }] };
+  const error = readApiError({ what: "apply", status: 422, body: JSON.stringify({ reason: "Invalid", details }) });
+  expect(error.fields).toEqual(["metadata.uid"]);
+  expect(isOtherUid(error)).toBe(true);
+  expect(isOtherUid(new ApiError("", { status: 409, reason: "Conflict" }))).toBe(true);
+  expect(isOtherUid(new ApiError("", { status: 422, reason: "Invalid", fields: ["spec"] }))).toBe(false);
+  expect(isOtherUid(new Error("x"))).toBe(false);
 });

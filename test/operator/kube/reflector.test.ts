@@ -61,6 +61,19 @@ describe("at the start", () => {
     expect(server.calls).toEqual(["stream", "list", "page", "page", "watch 105"]);
   });
 
+  test("where the server refuses in the stream, as over an old etcd, pages are read", async () => {
+    server.isMute = true;
+    server.put("a");
+    await reflector.start();
+    await advance(0);
+    server.openWatch?.give(
+      new ApiError("storage feature RequestWatchProgress", { status: 500, reason: "InternalError" }),
+    );
+    await advance(1000);
+    expect(names()).toEqual(["a"]);
+    expect(server.calls.slice(0, 2)).toEqual(["stream", "list"]);
+  });
+
   test("where a streamed list never ends, pages are read", async () => {
     server.isMute = true;
     server.put("a");

@@ -31,13 +31,13 @@ test("it lists at once, streamed where it can be, and watches from the list's ve
   expect(state.next(0, 0)).toEqual({ kind: "watch", resourceVersion: "100", delayMs: 0 });
 });
 
-test("a server that does not stream lists is asked for pages at once, and never to stream again", () => {
+test.each([400, 422, 500])("a server that does not stream lists (%d) is asked for pages at once", (status) => {
   const state = new ReflectorState();
-  state.failed(failure(422), state.next(0, 0));
+  state.failed(failure(status), state.next(0, 0));
   expect(state.next(0, 0)).toEqual({ kind: "list", isPaged: true, delayMs: 0 });
 });
 
-test.each([401, 403, 404, 429, 500, 0])("status %d says nothing about streaming", (status) => {
+test.each([401, 403, 404, 429, 503, 0])("status %d says nothing about streaming", (status) => {
   const state = new ReflectorState();
   state.failed(failure(status), state.next(0, 0));
   expect(state.next(0, 0).kind).toBe("streamList");
