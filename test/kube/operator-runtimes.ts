@@ -13,7 +13,7 @@ function builtIn(group: string, plural: string, kind: string, isNamespaced = tru
   return { group, version: "v1", plural, kind, isNamespaced };
 }
 
-export const NAMESPACES = builtIn("", "namespaces", "Namespace", false);
+const NAMESPACES = builtIn("", "namespaces", "Namespace", false);
 export const CONFIG_MAPS = builtIn("", "configmaps", "ConfigMap");
 export const SECRETS = builtIn("", "secrets", "Secret");
 export const SERVICES = builtIn("", "services", "Service");
