@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { SystemClock } from "../node/base/clock.ts";
 import { messageOf, OperatingError } from "../node/base/errors.ts";
 import { readOptions } from "../node/base/options.ts";
+import { reportLostWrites } from "../node/lost-writes-report.ts";
 import { nodeOptions } from "../node/node-options.ts";
 import { runNode } from "../node/run-node.ts";
 import { Output } from "../operator/cli/output.ts";
@@ -75,6 +76,7 @@ async function main(): Promise<void> {
     detach,
     connect,
     connectStatus: connect,
+    reportLostWrites,
     hashPassword: (password) => createHash("sha256").update(password).digest("hex"),
     signal: stopping.signal,
     onReload: (reload) => process.on("SIGHUP", reload),

@@ -1,6 +1,6 @@
 /**
  * Sets aside the entries of a divergent tail: what a leader had taken and its followers never had (DESIGN §5).
- * A file of framed records (docs/formats/binlog.md) that a person can read with `pika log`, never read by the node.
+ * A file of framed records (docs/formats/binlog.md) that a person can read with `pika lost-writes`, never read by the node.
  */
 
 import type { FileSystem } from "../binlog/file-system.ts";

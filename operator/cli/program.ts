@@ -30,6 +30,11 @@ export interface ProgramDeps extends UpDeps {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly processes: readonly ProcessVerb[];
   readonly connectStatus: (options: { readonly urls: readonly string[]; readonly secretFile: string }) => StatusSource;
+  /** Tells the entries of files of lost writes, one a line. Throws an OperatingError that names the faulty files. */
+  readonly reportLostWrites: (
+    paths: readonly string[],
+    report: { readonly isJson: boolean; readonly line: (text: string) => void },
+  ) => void;
   /** Starts `pika up` with these arguments in the background, output to the file; its process id. */
   readonly detach: (args: readonly string[], logFile: string) => number;
 }
@@ -48,6 +53,7 @@ export function createProgram(deps: ProgramDeps): Command {
   addDown(program, deps);
   addStatus(program, deps);
   addCrds(program, deps);
+  addLostWrites(program, deps);
   for (const verb of deps.processes) addProcess(program, verb, deps);
   return program;
 }
@@ -147,6 +153,24 @@ function addCrds(program: Command, deps: ProgramDeps): void {
     .command("crds")
     .description("print the CustomResourceDefinitions for Kubernetes: pika crds | kubectl apply --server-side -f -")
     .action(() => deps.output.line([...crdDocuments().values()].join("---\n").trimEnd()));
+}
+
+function addLostWrites(program: Command, deps: ProgramDeps): void {
+  program
+    .command("lost-writes")
+    .description("print what a node had taken and its new leader never had: files of <data directory>/lost-writes")
+    .argument("<file...>")
+    .addOption(
+      new Option("-o, --output <format>", "json: one object a line, arguments whole")
+        .choices(["text", "json"])
+        .default("text"),
+    )
+    .action((paths: string[], flags: { readonly output: string }) =>
+      deps.reportLostWrites(paths, {
+        isJson: flags.output === "json",
+        line: (text) => deps.output.line(text),
+      }),
+    );
 }
 
 function findManagers(
