@@ -1,7 +1,6 @@
 /** Whether this machine can run the whole test cluster; what it lacks is said. */
 
-import { spawnSync } from "node:child_process";
-import { CLIENTS, COREDNS, KUBERNETES, missingPrograms, PAUSE } from "./tool-cache.ts";
+import { CLIENTS, COREDNS, KUBERNETES, missingCommands, missingPrograms, PAUSE } from "./tool-cache.ts";
 
 const SYSTEM_PROGRAMS = ["etcd", "containerd", "runc", "ctr", "nft", "ip", "unshare", "nsenter", "setpriv", "openssl"];
 
@@ -17,8 +16,7 @@ export function hasCluster(): boolean {
 export function listLacks(): string[] {
   if (process.platform !== "linux") return ["it is not Linux"];
   if (process.getuid?.() !== 0) return ["it needs root"];
-  const isThere = (name: string): boolean => spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
-  const system = SYSTEM_PROGRAMS.filter((name) => !isThere(name));
+  const system = missingCommands(SYSTEM_PROGRAMS);
   const built = missingPrograms([KUBERNETES, COREDNS, CLIENTS, PAUSE].flatMap(({ programs }) => programs));
   return [
     ...(system.length > 0 ? [`no ${system.join(", ")}: run make kube-tools`] : []),

@@ -5,7 +5,7 @@
  * and on disk is removed by `stop`, or by `removeLeftClusters` after a crash.
  */
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -320,11 +320,11 @@ export async function removeLeftClusters(): Promise<string[]> {
     return owner !== undefined && startTimeOf(Number(owner)) === undefined;
   });
   for (const name of left) {
-    try {
-      const note = JSON.parse(readFileSync(join(tmpdir(), name, "tree.json"), "utf8")) as Record<string, string>;
-      endLeftTree(Number(note.pid), note.startedAt ?? "");
-    } catch {
-      // It got no further than its folder, or is a control plane alone.
+    const note = join(tmpdir(), name, "tree.json");
+    // Without a note it got no further than its folder, or is a control plane alone.
+    if (existsSync(note)) {
+      const { pid, startedAt } = JSON.parse(readFileSync(note, "utf8")) as { pid: number; startedAt: string };
+      await endLeftTree(pid, startedAt);
     }
     await removeFolder(join(tmpdir(), name), name);
   }

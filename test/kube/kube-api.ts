@@ -32,7 +32,10 @@ export class KubeApi {
   readonly #server: string;
   readonly #agent: Agent;
 
-  constructor(kubeconfig: string) {
+  readonly #timeoutMs: number;
+
+  constructor(kubeconfig: string, options: { readonly timeoutMs?: number } = {}) {
+    this.#timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
     const { clusters, users } = parse(readFileSync(kubeconfig, "utf8")) as Kubeconfig;
     const decode = (text: string): Buffer => Buffer.from(text, "base64");
     this.#server = clusters[0].cluster.server;
@@ -89,7 +92,7 @@ export class KubeApi {
         else resolve(text.startsWith("{") ? JSON.parse(text) : text);
       });
     });
-    asked.setTimeout(REQUEST_TIMEOUT_MS, () => asked.destroy(new Error(`${method} ${path}: no answer`)));
+    asked.setTimeout(this.#timeoutMs, () => asked.destroy(new Error(`${method} ${path}: no answer`)));
     asked.once("error", reject);
     asked.end(sent.body === undefined ? undefined : JSON.stringify(sent.body));
     return promise;

@@ -88,4 +88,6 @@ async function down(): Promise<void> {
 const verbs: Readonly<Record<string, () => Promise<void>>> = { up, down, serve };
 const verb = verbs[process.argv[2] ?? ""];
 if (!verb) throw new Error("say up or down");
-await verb();
+// The clock's timers keep no process alive, and waiting is all that `down` does.
+const hold = setInterval(() => undefined, 60_000);
+await verb().finally(() => clearInterval(hold));

@@ -4,7 +4,7 @@
  * It ends with the process that started it. Needs root.
  */
 
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { waitFor } from "../support/wait-for.ts";
 import { Child } from "./child.ts";
@@ -67,8 +67,10 @@ export class SealedTree {
 }
 
 /** Ends a tree whose starter is gone, by its process 1, if that is still the one that was noted. */
-export function endLeftTree(pid: number, startedAt: string): void {
-  if (startTimeOf(pid) === startedAt) spawn("kill", ["-KILL", `${pid}`]);
+export async function endLeftTree(pid: number, startedAt: string): Promise<void> {
+  if (startTimeOf(pid) !== startedAt) return;
+  process.kill(pid, "SIGKILL");
+  await waitFor(() => startTimeOf(pid) !== startedAt, { what: "the end of a left tree" });
 }
 
 /** When a process started, in ticks since the machine did: with the pid it names one process. */

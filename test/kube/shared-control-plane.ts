@@ -10,7 +10,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { waitFor } from "../support/wait-for.ts";
-import { KUBERNETES, missingPrograms } from "./tool-cache.ts";
+import { KUBERNETES, missingCommands, missingPrograms } from "./tool-cache.ts";
 
 export interface SharedCluster {
   /** The path of a kubeconfig with an administrator's rights. */
@@ -36,7 +36,8 @@ export const KEEPER_ADDRESS = `\0pika-control-plane-${process.getuid?.()}-${crea
 /** Whether this machine has, or can run, an API server. Says so where it cannot, and throws there under CI=true. */
 export function hasControlPlane(): boolean {
   if (process.env.KUBECONFIG) return true;
-  const missing = missingPrograms(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]);
+  const built = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+  const missing = [...missingPrograms(built), ...missingCommands(["etcd", "openssl", "setpriv"])];
   const reason = process.platform === "linux" ? missing.join(", ") : "Linux";
   if (reason === "") return true;
   const advice = `no ${reason}: set KUBECONFIG, or run make test-tools (needs Go)`;

@@ -3,6 +3,7 @@
  * built once for a machine. The versions are those of the pinned modules in test/kube/binaries/.
  */
 
+import { spawnSync } from "node:child_process";
 import { accessSync, constants, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -71,4 +72,9 @@ export function missingPrograms(names: readonly string[]): string[] {
       return true;
     }
   });
+}
+
+/** Which of the commands are not on the PATH. */
+export function missingCommands(names: readonly string[]): string[] {
+  return names.filter((name) => spawnSync("sh", ["-c", `command -v ${name}`]).status !== 0);
 }
