@@ -6,6 +6,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { SystemClock, type Timer } from "../../node/base/clock.ts";
+
+const clock = new SystemClock();
 
 export class Child {
   readonly name: string;
@@ -46,6 +49,27 @@ export class Child {
     if (!this.isRunning) return;
     for (const pid of childrenOf(this.#process.pid as number)) process.kill(pid, signal);
     this.#process.kill(signal);
+  }
+
+  /**
+   * Lets it run only `runMs` of each `runMs + pauseMs` until the answer is called: slow for all that ask it, wherever
+   * they are.
+   */
+  slowDown(share: { readonly runMs: number; readonly pauseMs: number }): () => void {
+    let timer: Timer | undefined;
+    const pause = (): void => {
+      this.signal("SIGSTOP");
+      timer = clock.after(share.pauseMs, run);
+    };
+    const run = (): void => {
+      this.signal("SIGCONT");
+      timer = clock.after(share.runMs, pause);
+    };
+    pause();
+    return () => {
+      timer?.cancel();
+      this.signal("SIGCONT");
+    };
   }
 
   /** Ends it; resolves when it is gone. */

@@ -46,6 +46,12 @@ describe.runIf(hasControlPlane() && !process.env.KUBECONFIG)("a control plane", 
     await waitFor(() => isThere(plane.kubeconfig, "/readyz"));
   });
 
+  test("a slow API server answers all the same", async () => {
+    plane.slowApiServer(100);
+    expect(await isThere(plane.kubeconfig, "/api/v1/namespaces/default")).toBe(true);
+    plane.resumeApiServer();
+  });
+
   test("etcd and the API server are killed and come back with their data", async () => {
     await createNamespace(plane.kubeconfig, "kept");
     await plane.kill("etcd");

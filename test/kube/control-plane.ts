@@ -45,6 +45,7 @@ export class ControlPlane {
   readonly #options: ControlPlaneOptions;
   readonly #children = new Map<string, Child>();
   readonly #commands = new Map<string, readonly string[]>();
+  #endSlowness: (() => void) | undefined;
   #folder = "";
   #server = "";
 
@@ -149,12 +150,22 @@ export class ControlPlane {
     this.#children.get("apiserver")?.signal("SIGSTOP");
   }
 
+  /** Lets it run for a tenth of the time, in steps of this many milliseconds: answers come about so late. */
+  slowApiServer(pauseMs: number): void {
+    this.resumeApiServer();
+    this.#endSlowness = this.#children.get("apiserver")?.slowDown({ runMs: pauseMs / 9, pauseMs });
+  }
+
+  /** After a pause, or when it was slow. */
   resumeApiServer(): void {
+    this.#endSlowness?.();
+    this.#endSlowness = undefined;
     this.#children.get("apiserver")?.signal("SIGCONT");
   }
 
   /** Kills a part, as a crash does. */
   async kill(part: "etcd" | "apiserver" | "controllers" | "scheduler"): Promise<void> {
+    if (part === "apiserver") this.resumeApiServer();
     await this.#children.get(part)?.end();
   }
 
@@ -166,6 +177,7 @@ export class ControlPlane {
 
   /** Ends everything and removes the data. */
   async stop(): Promise<void> {
+    this.#endSlowness?.();
     const children = [...this.#children.values()].reverse();
     this.#children.clear();
     for (const child of children) await child.end();
