@@ -56,6 +56,8 @@ export interface DataPlaneOptions {
   readonly pinnedLogBytes?: number;
   /** See DiskRoomOptions. */
   readonly watermarkBytes?: number;
+  /** See DiskRoomOptions; default 0. */
+  readonly reserveLimitBytes?: number;
   /** The hash key of a table of the topology that the node starts with, and of those that come. */
   readonly hashKeyOf: (table: TableId) => HashKey | undefined;
   /** Whether a recovered slot has other replicas: then its log is replayed once its role is known. */
@@ -107,7 +109,11 @@ export class DataPlane implements Service {
     this.#deps = deps;
     const { clock, store, files, fatal } = deps;
     this.#room = new DiskRoom(
-      { directory: options.paths.root, watermarkBytes: options.watermarkBytes },
+      {
+        directory: options.paths.root,
+        watermarkBytes: options.watermarkBytes,
+        reserveLimitBytes: options.reserveLimitBytes ?? 0,
+      },
       { files, clock },
     );
     this.engine = new Engine(engineOptions(options.cacheBytes), {
@@ -116,7 +122,7 @@ export class DataPlane implements Service {
       log: this.#gate,
       fatal,
       ceilingOf: (space) => this.executors.find(space.table as TableId, space.slot)?.followersAcknowledged ?? Infinity,
-      hasRoom: () => this.#room.hasRoom,
+      hasRoom: () => this.#room.makeRoom(),
     });
   }
 
@@ -162,6 +168,7 @@ export class DataPlane implements Service {
   async #start(): Promise<void> {
     const { clock } = this.#deps;
     this.#deps.files.makeDirectory(this.#options.paths.root);
+    this.#room.prepareStart();
     await this.engine.open();
     const log = this.#recoverLog();
     const { node, shards, host } = this.#assemble(log);

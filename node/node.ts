@@ -43,11 +43,14 @@ import { ManagerAgent } from "./server/manager-agent.ts";
 import type { WaitQuestion } from "./server/replica-waits.ts";
 import { readTopologyFile } from "./server/topology-file.ts";
 import { Turn } from "./server/turn.ts";
+import { openWithReserve } from "./shard/disk-reserve.ts";
 import { leadAll, makeClusterId, StandaloneTopology } from "./standalone.ts";
 import { StartWait } from "./start-wait.ts";
 
 /** Of a node on its own. */
 const NO_FOLLOWERS: FollowerProgressSource = { countFollowersAt: () => 0, onProgress: () => () => {} };
+/** Kept on the disk for when it is full: room to open the database, to flush and to compact. */
+const RESERVE_BYTES = 64 * 1024 * 1024;
 /** How long clients wait at a start for the replicas that the node held to get their roles. */
 const ROLES_WAIT_MS = 10_000;
 /** How long a node is not ready for replicas that are not back: a leader that is gone must not hold up a restart. */
@@ -114,7 +117,10 @@ class PikaNode implements RunningNode {
 
   async start(): Promise<void> {
     try {
-      const directory = DataDirectory.open({ path: this.#options.dataDir, cluster: undefined });
+      const { dataDir } = this.#options;
+      const directory = openWithReserve(new NodeFileSystem(), dataDir, () =>
+        DataDirectory.open({ path: dataDir, cluster: undefined }),
+      );
       this.#parts.push({ start: async () => {}, stop: async () => directory.release() });
       await this.#startHttp();
       if (this.#options.managers.length === 0) await this.#startAlone(directory);
@@ -278,6 +284,7 @@ class PikaNode implements RunningNode {
         segmentBytes,
         followerLogBytes,
         copyLogBytes,
+        reserveLimitBytes: RESERVE_BYTES,
         ...(diskWatermarkBytes === 0 ? {} : { watermarkBytes: diskWatermarkBytes }),
         hashKeyOf: (table) => hashKeyOf(topology(), table),
         hasPeers: (table, slot) => (topology()?.assignments.get(table)?.[slot]?.replicas.length ?? 0) > 1,

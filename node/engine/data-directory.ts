@@ -3,6 +3,7 @@
  *
  *   identity.json   {"formatVersion": 1, "clusterId": 32 hex or null, "nodeId": 32 hex}
  *   lock            the process that uses the directory: its pid and start time
+ *   reserve         room for when the disk is full (shard/disk-reserve.ts)
  *   database/  binlog/  lost-writes/  retired-<node id>/
  *
  * Invariants: identity.json is there, durably, before anything else is; it changes once, when the node joins its

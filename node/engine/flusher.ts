@@ -52,7 +52,7 @@ export interface FlusherDeps {
   readonly counters: () => Buffer;
   /** The highest applied index that may be flushed now; replication holds a slot back with it. */
   readonly ceilingOf: (space: SlotSpace) => number;
-  /** Whether the disk has room again after StoreFull. */
+  /** Asked after StoreFull, before the database is opened anew: whether the disk has room, which this may make. */
   readonly hasRoom: () => boolean;
   /** The database failed: ends the node. */
   readonly fatal: (error: unknown) => void;

@@ -3,7 +3,7 @@
  * up, and all is well again by itself once there is room; nothing that was acknowledged is lost.
  */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
@@ -41,9 +41,8 @@ function refusalsOf(writer: ListWriter, allowed: RegExp): number {
 }
 
 describe.skipIf(!canMount())("a full disk", () => {
-  async function startAlone(diskWatermarkBytes: number): Promise<{ disk: SmallDisk; node: NodeProcess }> {
-    const path = mkdtempSync(join(tmpdir(), "disk-full-"));
-    const disk = new SmallDisk(path, SIZE_MIB);
+  /** A node over the disk at `path`; ended before that is removed. */
+  function nodeOn(path: string, diskWatermarkBytes: number): NodeProcess {
     const node = new NodeProcess({
       dataDir: join(path, "data"),
       diskWatermarkBytes,
@@ -51,11 +50,18 @@ describe.skipIf(!canMount())("a full disk", () => {
       cacheBytes: 4 * MIB,
       standaloneSlots: 4,
     });
-    cleanups.push(async () => {
-      await node.end("SIGKILL");
+    cleanups.push(() => node.end("SIGKILL"));
+    return node;
+  }
+
+  async function startAlone(diskWatermarkBytes: number): Promise<{ disk: SmallDisk; node: NodeProcess }> {
+    const path = mkdtempSync(join(tmpdir(), "disk-full-"));
+    const disk = new SmallDisk(path, SIZE_MIB);
+    cleanups.push(() => {
       disk.remove();
       rmSync(path, { recursive: true });
     });
+    const node = nodeOn(path, diskWatermarkBytes);
     await node.start();
     return { disk, node };
   }
@@ -76,7 +82,7 @@ describe.skipIf(!canMount())("a full disk", () => {
       ),
     );
     expect(refusal).toMatch(
-      /^OOM \d+ MiB are left on the disk, less than 16 MiB: writes are refused until there is room/,
+      /^OOM \d+ MiB are left on the disk, less than 16 MiB( and \d+ MiB for the reserve)?: writes are refused until there is room/,
     );
     expect(await redis.get("kept")).toBe("a");
     expect(await redis.del("deleted")).toBe(1);
@@ -111,6 +117,51 @@ describe.skipIf(!canMount())("a full disk", () => {
     expect(await writer.faults(node.port)).toEqual([]);
     refusalsOf(writer, full);
   }, 90_000);
+
+  test("to the last byte: a node that was killed starts on its reserve, and makes it again", async () => {
+    const { disk, node } = await startAlone(1);
+    const reserve = join(disk.path, "data", "reserve");
+    const reserveBytes = (SIZE_MIB / 16) * MIB;
+    const isReserved = () => statSync(reserve, { throwIfNoEntry: false })?.blocks === reserveBytes / 512;
+    await waitFor(isReserved, { timeoutMs: 20_000, what: "the reserve" });
+    const writer = new ListWriter({ name: "w", port: node.port, padding: "x".repeat(10_000), pauseMs: 1 });
+    cleanups.push(() => writer.close());
+    writer.start();
+    await writer.advanced(300);
+    const full = /^(OOM|MISCONF) .*(disk|no space)/i;
+    disk.fillTo(2 * MIB);
+    await waitFor(() => refusalsOf(writer, full) > 20, { timeoutMs: 20_000, what: "refused writes" });
+    expect(existsSync(reserve)).toBe(false);
+    expect(disk.availableBytes).toBeGreaterThan(0);
+    await writer.stop();
+    expect(await writer.faults(node.port)).toEqual([]);
+    disk.makeRoom();
+    await waitFor(isReserved, { timeoutMs: 20_000, what: "the reserve again" });
+    await node.end("SIGKILL");
+    // Now nothing but the reserve is left: not even the directory's lock could be written.
+    disk.fillTo(0);
+    expect(disk.availableBytes).toBe(0);
+    const strict = nodeOn(disk.path, 16 * MIB);
+    await strict.start();
+    expect(existsSync(reserve)).toBe(false);
+    expect(await writer.faults(strict.port)).toEqual([]);
+    const oom = /^OOM .* for the reserve: writes are refused/;
+    await expect(connected(strict.port).set("more", "c")).rejects.toThrow(oom);
+    // And once more without one.
+    await strict.end("SIGKILL");
+    await strict.start();
+    const last = connected(strict.port);
+    await expect(last.set("more", "c")).rejects.toThrow(oom);
+    disk.makeRoom();
+    await waitFor(() =>
+      last.set("more", "c").then(
+        () => true,
+        () => false,
+      ),
+    );
+    await waitFor(isReserved, { timeoutMs: 20_000, what: "the reserve at last" });
+    expect(await writer.faults(strict.port)).toEqual([]);
+  }, 120_000);
 
   test("of one node of a cluster, that leads some slots and follows in others", async () => {
     const cluster = await LocalClusterProcess.create("full", 2);

@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OperatingError } from "../../node/base/errors.ts";
+import { codeOf, OperatingError } from "../../node/base/errors.ts";
 
 export class SmallDisk {
   readonly path: string;
@@ -25,10 +25,14 @@ export class SmallDisk {
     return bavail * bsize;
   }
 
-  /** Writes a file so that only so many bytes are left. */
+  /** Writes a file so that only so many bytes are left, or none where others write meanwhile. */
   fillTo(leftBytes: number): void {
     const sizeBytes = Math.max(0, this.availableBytes - leftBytes);
-    writeFileSync(join(this.path, "ballast"), Buffer.alloc(sizeBytes));
+    try {
+      writeFileSync(join(this.path, "ballast"), Buffer.alloc(sizeBytes));
+    } catch (error) {
+      if (codeOf(error) !== "ENOSPC") throw error;
+    }
   }
 
   makeRoom(): void {
