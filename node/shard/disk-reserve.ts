@@ -20,14 +20,17 @@ export class DiskReserve {
   readonly #files: FileSystem;
   readonly #path: string;
 
-  /** Finds what is there. @param directory the data directory, made already. */
+  /** Finds what is there. @param directory the data directory. */
   constructor(files: FileSystem, directory: string) {
     this.#files = files;
     this.#path = `${directory}/${NAME}`;
-    if (!files.list(directory).includes(NAME)) return;
-    const file = files.open(this.#path, "read");
-    this.heldBytes = file.sizeBytes();
-    file.close();
+    try {
+      const file = files.open(this.#path, "read");
+      this.heldBytes = file.sizeBytes();
+      file.close();
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT") throw error;
+    }
   }
 
   /** Writes one more slice, up to `targetBytes` in all. */
