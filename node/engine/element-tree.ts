@@ -62,7 +62,7 @@ export abstract class ElementTree extends PageTree {
 
   /** Puts `element` at `index` of the leaf in `page`; if it does not fit, the leaf becomes parts. */
   protected insertIntoLeaf(number: PageNumber, page: View, index: number, edges: number): void {
-    const added = elementContentBytes(this.element.heapBytes(this.kind));
+    const added = elementContentBytes(this.kind, this.element.heapBytes(this.kind));
     this.deltaCount = 1;
     this.deltaSize = added;
     if (slotCount(page) === 0) this.#writeSingle(number, added);
@@ -84,7 +84,7 @@ export abstract class ElementTree extends PageTree {
     const oldBytes = elementBytes(page, elementAt(page, index));
     const newBytes = this.element.heapBytes(this.kind);
     if (slotCount(page) === 1 && newBytes !== oldBytes) {
-      this.#writeSingle(number, elementContentBytes(newBytes));
+      this.#writeSingle(number, elementContentBytes(this.kind, newBytes));
     } else if (newBytes <= oldBytes) {
       this.edit(number, page, 0);
       overwriteElement(page, index, this.element);

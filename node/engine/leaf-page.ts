@@ -3,16 +3,17 @@
  * "Editable" is a page whose buffer the transaction gave by `editPage` or that is about to be written whole.
  */
 
-import { compareRanges, copyRange, readU16, writeU16 } from "../base/bytes.ts";
+import { compareRanges, copyRange, readU16, readU32, writeU16, writeU32 } from "../base/bytes.ts";
 import { readVarint, varintSize, writeVarint } from "../base/varint.ts";
 import {
   addGarbage,
   closeSlots,
   heapEnd,
   KEYED,
+  KEYED_LEAF_SLOT_BYTES,
   kindOf,
-  LEAF_SLOT_BYTES,
   LIST,
+  leafSlotBytes,
   openSlot,
   setHeapEnd,
   setSlotCount,
@@ -64,7 +65,19 @@ export class NewElement {
 
 /** Where element `index` lies in `page.buf`. */
 export function elementAt(page: View, index: number): number {
-  return page.start + readU16(page.buf, page.end - LEAF_SLOT_BYTES * (index + 1));
+  return page.start + readU16(page.buf, page.end - slotBytesOf(page) * (index + 1));
+}
+
+function slotBytesOf(page: View): number {
+  return leafSlotBytes(page.buf[page.start] as TreeKind);
+}
+
+/** The first four bytes of a key as a number, with zeros behind a shorter one: ordered as the keys are, but for ties. */
+function prefixOf(buf: Buffer, start: number, end: number): number {
+  if (end - start >= 4) return readU32(buf, start);
+  let prefix = 0;
+  for (let i = 0; i < 4; i++) prefix = prefix * 256 + (start + i < end ? (buf[start + i] as number) : 0);
+  return prefix;
 }
 
 /** Bytes that the element at `at` takes in the heap. */
@@ -102,11 +115,16 @@ export function viewValue(page: View, at: number, out: View): void {
 
 /** Index of the first element of a keyed leaf whose key is not below `buf[start, end)`; the count where none is. */
 export function findElement(page: View, buf: Buffer, start: number, end: number): number {
+  const prefix = prefixOf(buf, start, end);
   let low = 0;
   let high = slotCount(page);
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareKeyAt(page, elementAt(page, middle), buf, start, end) < 0) low = middle + 1;
+    const slot = page.end - KEYED_LEAF_SLOT_BYTES * (middle + 1);
+    const other = readU32(page.buf, slot + 2);
+    const isBelow =
+      other === prefix ? compareKeyAt(page, page.start + readU16(page.buf, slot), buf, start, end) < 0 : other < prefix;
+    if (isBelow) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -123,16 +141,20 @@ export function compareKeyAt(page: View, at: number, buf: Buffer, start: number,
 /** Puts an element at `index` of an editable leaf that has room for it. */
 export function insertElement(page: View, index: number, element: NewElement): void {
   const at = heapEnd(page);
-  setHeapEnd(page, element.write(kindOf(page), page.buf, page.start + at) - page.start);
-  openSlot(page, index, LEAF_SLOT_BYTES);
-  writeU16(page.buf, page.end - LEAF_SLOT_BYTES * (index + 1), at);
+  const kind = kindOf(page);
+  const slotBytes = leafSlotBytes(kind);
+  setHeapEnd(page, element.write(kind, page.buf, page.start + at) - page.start);
+  openSlot(page, index, slotBytes);
+  const slot = page.end - slotBytes * (index + 1);
+  writeU16(page.buf, slot, at);
+  if (kind === KEYED) writeU32(page.buf, slot + 2, prefixOf(element.keyBuf, element.keyStart, element.keyEnd));
 }
 
 /** Takes `count` elements from `index` on out of an editable leaf. */
 export function removeElements(page: View, index: number, count: number): void {
   let freed = 0;
   for (let i = index; i < index + count; i++) freed += elementBytes(page, elementAt(page, i));
-  closeSlots(page, index, count, LEAF_SLOT_BYTES);
+  closeSlots(page, index, count, slotBytesOf(page));
   addGarbage(page, freed);
 }
 
@@ -149,13 +171,17 @@ export function overwriteElement(page: View, index: number, element: NewElement)
 
 /** Adds elements [from, to) of another leaf behind those of an editable one that has room. */
 export function appendElements(page: View, source: View, from: number, to: number): void {
+  const slotBytes = slotBytesOf(page);
   let at = heapEnd(page);
-  let slot = page.end - LEAF_SLOT_BYTES * slotCount(page);
+  let slot = page.end - slotBytes * slotCount(page);
   for (let i = from; i < to; i++) {
     const elementStart = elementAt(source, i);
     const size = elementBytes(source, elementStart);
-    slot -= LEAF_SLOT_BYTES;
+    slot -= slotBytes;
     writeU16(page.buf, slot, at);
+    if (slotBytes === KEYED_LEAF_SLOT_BYTES) {
+      writeU32(page.buf, slot + 2, readU32(source.buf, source.end - slotBytes * (i + 1) + 2));
+    }
     at = copyRange(source.buf, elementStart, elementStart + size, page.buf, page.start + at) - page.start;
   }
   setSlotCount(page, slotCount(page) + to - from);
@@ -164,12 +190,12 @@ export function appendElements(page: View, source: View, from: number, to: numbe
 
 /** Content bytes of elements [from, to). */
 export function elementsContentBytes(page: View, from: number, to: number): number {
-  let total = LEAF_SLOT_BYTES * (to - from);
+  let total = slotBytesOf(page) * (to - from);
   for (let i = from; i < to; i++) total += elementBytes(page, elementAt(page, i));
   return total;
 }
 
-/** What an element of `heapBytes` adds to a leaf's content. */
-export function elementContentBytes(heapBytes: number): number {
-  return heapBytes + LEAF_SLOT_BYTES;
+/** What an element of `heapBytes` adds to the content of a leaf of that kind. */
+export function elementContentBytes(kind: TreeKind, heapBytes: number): number {
+  return heapBytes + leafSlotBytes(kind);
 }

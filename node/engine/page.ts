@@ -7,13 +7,16 @@
  *   header  = kind u8 (low nibble: 1 keyed, 2 list, 3 bytes; 0x10 inner page), 0 u8, count u16,
  *             heap end u32, garbage u32 (bytes of the heap that no slot refers to)
  *   slots   = from the page's end downwards, slot i at `end - width * (i + 1)`, in the order of the elements
- *   leaf, keyed   slot: offset u16    heap: key length varint, value length varint, key, value
- *   leaf, list    slot: offset u16    heap: length varint, bytes
- *   leaf, bytes   no slots; count 0   heap: the bytes of the chunk
+ *   leaf, keyed   slot: offset u16, prefix u32    heap: key length varint, value length varint, key, value
+ *   leaf, list    slot: offset u16                heap: length varint, bytes
+ *   leaf, bytes   no slots; count 0               heap: the bytes of the chunk
  *   inner, keyed  slot: child page u32, count u48, size u48, offset u32    heap: length varint, separator
  *   inner, others slot: child page u32, count u48, size u48                no heap
  *
  * Invariants
+ * - A prefix is the first four bytes of the key, with zeros behind a shorter one: a search looks at the slots, which lie
+ *   together, and at an element only where its prefix is that of the key. Elements lie anywhere, and each one looked at
+ *   in a large collection is a wait for memory.
  * - Keys of a keyed leaf ascend by their bytes. A separator is a key with: all keys left of it are smaller, all keys
  *   in its child and to the right are not. The first child of an inner page has the empty one.
  * - count of a child: the elements below it (bytes, for kind 3). size: the *content* of the leaves below it, which is
@@ -23,7 +26,7 @@
  * All integers are big-endian.
  *
  * Example: a keyed leaf of 32 bytes with a → 1 and b → nothing
- *   01 00 0002 00000013 00000000   01 01 61 31   01 00 62   00…00 (9)   0010 000c
+ *   01 00 0002 00000013 00000000   01 01 61 31   01 00 62   00   0010 62000000 000c 61000000
  */
 
 import { assert } from "../base/assert.ts";
@@ -37,7 +40,8 @@ export type TreeKind = typeof KEYED | typeof LIST | typeof BYTES;
 
 export const INNER_FLAG = 0x10;
 export const HEADER_BYTES = 12;
-export const LEAF_SLOT_BYTES = 2;
+export const KEYED_LEAF_SLOT_BYTES = 6;
+const LIST_LEAF_SLOT_BYTES = 2;
 export const KEYED_INNER_SLOT_BYTES = 20;
 export const INNER_SLOT_BYTES = 16;
 
@@ -90,10 +94,15 @@ export function addGarbage(page: View, sizeBytes: number): void {
   writeU32(page.buf, page.start + 8, garbageBytes(page) + sizeBytes);
 }
 
+/** Bytes of a slot of a leaf with elements. */
+export function leafSlotBytes(kind: TreeKind): number {
+  return kind === KEYED ? KEYED_LEAF_SLOT_BYTES : LIST_LEAF_SLOT_BYTES;
+}
+
 function slotBytes(page: View): number {
   const first = page.buf[page.start] as number;
   if ((first & INNER_FLAG) !== 0) return first === (KEYED | INNER_FLAG) ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES;
-  return first === BYTES ? 0 : LEAF_SLOT_BYTES;
+  return first === BYTES ? 0 : leafSlotBytes(first as TreeKind);
 }
 
 /** Heap without garbage, plus slots: what the page holds, whatever its buffer's length. */

@@ -7,7 +7,7 @@ import { expect } from "vitest";
 import { present } from "../../node/base/assert.ts";
 import { compareRanges } from "../../node/base/bytes.ts";
 import { childCount, childPage, childSize, viewSeparator } from "../../node/engine/inner-page.ts";
-import { elementAt, elementsContentBytes, viewKey } from "../../node/engine/leaf-page.ts";
+import { elementAt, elementsContentBytes, findElement, viewKey } from "../../node/engine/leaf-page.ts";
 import {
   BYTES,
   contentBytes,
@@ -116,6 +116,7 @@ class TreeCheck {
       const last = this.#lastKey;
       if (last) expect(compareRanges(last, 0, last.length, bytes, 0, bytes.length)).toBeLessThan(0);
       if (low && i === 0) expect(Buffer.compare(low, bytes)).toBeLessThanOrEqual(0);
+      expect(findElement(page, bytes, 0, bytes.length)).toBe(i);
       this.#lastKey = bytes;
     }
   }

@@ -60,7 +60,7 @@ test("the worked example of page.ts", () => {
   makePage(page, KEYED, false, 32);
   put(page, 0, "a", "1");
   put(page, 1, "b", "");
-  expect(page.buf.toString("hex")).toBe("01000002000000130000000001016131010062000000000000000000" + "0010000c");
+  expect(page.buf.toString("hex")).toBe("0100000200000013000000000101613101006200" + "001062000000" + "000c61000000");
 });
 
 test("elements are put, overwritten and removed in place, and what is lost is garbage", () => {
@@ -77,23 +77,52 @@ test("elements are put, overwritten and removed in place, and what is lost is ga
   removeElements(page, 1, 1);
   expect(entries(page)).toEqual(["a=1", "c=3"]);
   expect(garbageBytes(page)).toBe(2 + 4);
-  expect(contentBytes(page)).toBe(before - 2 - 6);
+  expect(contentBytes(page)).toBe(before - 2 - 10);
 });
 
 test("a page that gets room keeps its elements, and one without room is not written", () => {
   const page = new View();
-  makePage(page, KEYED, false, 24);
+  makePage(page, KEYED, false, 28);
   put(page, 0, "a", "1234");
   const free = freeBytes(page);
   expect(() => put(page, 1, "b", "1234")).toThrow("room");
-  makePage(page, KEYED, false, 24);
+  makePage(page, KEYED, false, 28);
   put(page, 0, "a", "1234");
   expect(freeBytes(page)).toBe(free);
   page.buf = Buffer.concat([page.buf, Buffer.alloc(40)]);
   page.end = page.buf.length;
-  moveSlotsToEnd(page, 24);
+  moveSlotsToEnd(page, 28);
   put(page, 1, "b", "1234");
   expect(entries(page)).toEqual(["a=1234", "b=1234"]);
+});
+
+test("keys that share their first bytes are told apart by the rest, short ones come first", () => {
+  const keys = [
+    "",
+    "a",
+    "a\0",
+    "a\0\0\0",
+    "a\0\0\0\0",
+    "abcd",
+    "abcd\0",
+    "abcda",
+    "abcde",
+    "abce",
+    "\xff\xff\xff\xff",
+    "\xff\xff\xff\xff\xff",
+  ];
+  const bytes = keys.map((key) => Buffer.from(key, "latin1"));
+  const page = new View();
+  makePage(page, KEYED, false, 512);
+  for (const key of bytes.toReversed()) {
+    const element = new NewElement();
+    element.setKey(key, 0, key.length);
+    insertElement(page, findElement(page, key, 0, key.length), element);
+  }
+  expect(entries(page)).toEqual(keys.map((key) => `${key}=`));
+  expect(bytes.map((key) => findElement(page, key, 0, key.length))).toEqual(keys.map((_, index) => index));
+  const absent = Buffer.from("abcdd");
+  expect(findElement(page, absent, 0, absent.length)).toBe(keys.indexOf("abcde"));
 });
 
 test("children are found by their separators, and the first one has none", () => {
