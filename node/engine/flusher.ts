@@ -130,6 +130,14 @@ export class Flusher {
   }
 
   async #flushAllOf(spaces: readonly SlotSpace[]): Promise<void> {
+    const held: SlotSpace[] = [];
+    await this.#flushEach([...new Set(spaces)], held);
+    // What changed in them after they were frozen. What is frozen by now has all that was dirty at the call.
+    await this.#flushEach(held, []);
+  }
+
+  /** Flushes what is frozen of each slot, else all that is dirty of it; adds to `held` those that were frozen. */
+  async #flushEach(spaces: readonly SlotSpace[], held: SlotSpace[]): Promise<void> {
     const { dirty } = this.#deps.cache;
     for (let at = 0; at < spaces.length; ) {
       await this.#exclusively(async () => {
@@ -137,6 +145,7 @@ export class Flusher {
         const job: FlushPart[] = [];
         for (let bytes = 0; at < spaces.length && bytes < JOB_BYTES; at++) {
           const space = spaces[at] as SlotSpace;
+          if (space.frozen !== undefined) held.push(space);
           const frozen = this.#take(space);
           if (frozen === undefined) continue;
           job.push({ space, frozen });

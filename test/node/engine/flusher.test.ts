@@ -103,6 +103,24 @@ test("a ceiling holds a slot back, others not, until too much is dirty", async (
   expect(flushed()).toBe(3);
 });
 
+test("asked for, a slot that is held back is flushed with what changed since it was frozen", async () => {
+  await open({ deps: { ceilingOf: () => 0 } });
+  const { flusher } = harness.engine;
+  for (const flush of [() => flusher.flushAll(), () => flusher.flush(harness.space)]) {
+    const before = flushed();
+    await write("a");
+    await write("b");
+    await tick(2 * AGE_TICKS);
+    expect(flushed()).toBe(before);
+    await write("b", 20);
+    await write("c");
+    const { flushCount } = flusher;
+    await flush();
+    expect([flushed() - before, harness.engine.stats.dirtyBytes]).toEqual([4, 0]);
+    expect(flusher.flushCount - flushCount).toBe(2);
+  }
+});
+
 test("writes are slowed gradually from half of the dirty limit on", async () => {
   const gate = Promise.withResolvers<void>();
   await open({ deps: { log: { syncExecuted: () => gate.promise } } });
