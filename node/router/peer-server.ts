@@ -158,6 +158,7 @@ export class PeerServer implements Service {
           return;
         }
         if (this.#byNode.get(link.peer) === link) this.#byNode.delete(link.peer);
+        if (!this.#isStopping) logger.warn({ node: link.peer, from, reason }, "a peer's link has ended");
         for (const listener of listeners) listener.onClose(link, reason);
       },
     };

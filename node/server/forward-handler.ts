@@ -131,11 +131,15 @@ export class PeerRequests implements ForwardHandler {
   }
 
   /** WAIT for slots that this node leads. */
-  #wait(request: ForwardRequest, responder: ForwardResponder, argv: Argv): PendingForward {
+  #wait(request: ForwardRequest, responder: ForwardResponder, argv: Argv): PendingForward | undefined {
     const leaving = new AbortController();
     const { slot } = request.scope;
     const slots = slot === "leading" ? undefined : new Set([slot]);
     const [count, timeoutMs] = [Number(argv.text(1)), Number(argv.text(2))];
+    if (!(count >= 0 && timeoutMs >= 0)) {
+      respond(responder, "ERR value is not an integer or out of range");
+      return undefined;
+    }
     void this.#deps.waits
       .here({ table: request.table, slots, count, timeoutMs, signal: leaving.signal })
       .then((found) => {

@@ -23,6 +23,7 @@ export interface Forward {
   readonly scope: { readonly slot: number | "leading" };
   readonly epoch: number;
   readonly protocol: 2 | 3;
+  /** One, or those of an EXEC, which may be none. */
   readonly commands: readonly Argv[];
   readonly isExec: boolean;
   readonly watchId: number | undefined;
@@ -54,13 +55,16 @@ export const forwardCodec: MessageCodec<Forward> = {
     const flags = input.u8();
     if (flags > KNOWN_FLAGS) throw protocolError("a forward with unknown flags");
     const watchId = flags & FLAG_WATCH ? input.u32() : undefined;
+    const commands = readCommands(input);
+    const isExec = (flags & FLAG_EXEC) !== 0;
+    if (!isExec && commands.length !== 1) throw protocolError(`${commands.length} commands that are no EXEC`);
     return {
       table,
       scope: { slot: slot === EVERY_LED_SLOT ? "leading" : slot },
       epoch,
       protocol: flags & FLAG_RESP3 ? 3 : 2,
-      commands: readCommands(input),
-      isExec: (flags & FLAG_EXEC) !== 0,
+      commands,
+      isExec,
       watchId,
     };
   },

@@ -18,6 +18,8 @@ export const MAX_FRAME_PAYLOAD_BYTES = 1024 * 1024;
 export const MAX_MESSAGE_BYTES = 1024 * 1024 * 1024;
 /** Cut messages open at once on one link: the sender sends one after the other per kind, so a few are normal. */
 const MAX_OPEN_MESSAGES = 64;
+/** Parts of cut messages kept at once on one link: 1 GiB of parts of 16 KiB. Each costs its reader an object. */
+const MAX_OPEN_PARTS = 65_536;
 
 /** What a longer message is cut into: small enough that urgent ones pass often, large enough to cost nothing. */
 const PART_BYTES = 256 * 1024;
@@ -138,6 +140,7 @@ export class FrameReader {
   #partialBytes = 0;
   #open = new Map<number, OpenMessage>();
   #openBytes = 0;
+  #openParts = 0;
 
   /** Takes the next bytes of the stream. Only when `next` has answered false. */
   push(chunk: Buffer): void {
@@ -239,13 +242,18 @@ export class FrameReader {
       this.#open.set(key, open);
     }
     const size = this.end - this.start;
-    open.parts.push(this.buf.subarray(this.start, this.end));
+    const part = this.buf.subarray(this.start, this.end);
+    // A small part must not keep the whole chunk that it came in.
+    open.parts.push(2 * size < this.buf.length ? Buffer.from(part) : part);
     open.sizeBytes += size;
     this.#openBytes += size;
+    this.#openParts++;
     if (this.#openBytes > MAX_MESSAGE_BYTES) throw protocolError("cut messages above 1 GiB together");
+    if (this.#openParts > MAX_OPEN_PARTS) throw protocolError("cut messages of too many parts");
     if (flags === FLAG_MORE) return false;
     this.#open.delete(key);
     this.#openBytes -= open.sizeBytes;
+    this.#openParts -= open.parts.length;
     this.buf = Buffer.concat(open.parts, open.sizeBytes);
     this.start = 0;
     this.end = open.sizeBytes;

@@ -1,8 +1,13 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { OperatingError } from "../../../node/base/errors.ts";
 import { FRAME_HEADER_BYTES, FrameReader, FrameWriter, MAX_FRAME_PAYLOAD_BYTES } from "../../../node/wire/frame.ts";
+
+setFlagsFromString("--expose-gc");
+const gc = runInNewContext("gc") as () => void;
 
 interface Message {
   readonly type: number;
@@ -132,7 +137,40 @@ describe("frames", () => {
     for (let id = 0; id < 64; id++) expect(openOne(id)).toBe(false);
     expect(() => openOne(64)).toThrow(/too many cut messages/);
   });
+
+  it("refuse a message cut into parts that hold nothing", () => {
+    const frame = partOf(Buffer.alloc(0));
+    const reader = new FrameReader();
+    const readOne = () => {
+      reader.push(frame);
+      return reader.next();
+    };
+    for (let part = 0; part < 65_536; part++) if (readOne()) throw new Error("a part is no message");
+    expect(readOne).toThrow(/too many parts/);
+  });
+
+  it("keep no more of a chunk than the part that came in it", () => {
+    const before = process.memoryUsage().arrayBuffers;
+    const reader = new FrameReader();
+    const part = partOf(Buffer.alloc(10));
+    const other = framesOf([{ type: 17, id: 2, payload: Buffer.alloc(60_000) }]);
+    for (let i = 0; i < 2000; i++) {
+      reader.push(Buffer.concat([part, other]));
+      expect(reader.next()).toBe(true);
+      expect(reader.next()).toBe(false);
+    }
+    gc();
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 * 1024 * 1024);
+  });
 });
+
+/** A part of a cut message that is not its last. */
+function partOf(payload: Buffer): Buffer {
+  const frame = framesOf([{ type: 16, id: 1, payload }]);
+  frame[9] = 1;
+  frame.writeUInt32BE(crcOf(frame), 4);
+  return frame;
+}
 
 function crcOf(frame: Buffer): number {
   return crc32(frame.subarray(8));
