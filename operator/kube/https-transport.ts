@@ -165,7 +165,8 @@ export class HttpsTransport implements Transport {
     outgoing.on("error", (error) => reject(new Unanswered(error, wasSent && codeOf(error) !== "ECONNREFUSED")));
     outgoing.on("close", () => timer.cancel());
     outgoing.on("response", (incoming) => {
-      if (use === "watch") timer.cancel();
+      const status = incoming.statusCode ?? 0;
+      if (use === "watch" && status >= 200 && status < 300) timer.cancel();
       resolve({ incoming, destroy: (error) => outgoing.destroy(error) });
     });
     outgoing.end(request.body);

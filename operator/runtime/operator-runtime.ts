@@ -5,7 +5,7 @@
  * The Lease has connections of its own, so that it never waits behind a list.
  */
 
-import type { Clock } from "../../node/base/clock.ts";
+import { type Clock, delay } from "../../node/base/clock.ts";
 import { messageOf } from "../../node/base/errors.ts";
 import { type Service, stopAll } from "../../node/base/lifecycle.ts";
 import type { Logger } from "../../node/base/log.ts";
@@ -22,6 +22,7 @@ import { LeaseElector } from "../kube/lease-elector.ts";
 import { type IndexFunction, ObjectStore } from "../kube/object-store.ts";
 import { Reflector } from "../kube/reflector.ts";
 import { ReflectorMetrics } from "../kube/reflector-metrics.ts";
+import { SECRETS, SecretReader } from "../kube/secret-reader.ts";
 import { StatusWriter } from "../kube/status-writer.ts";
 import { AdminHttp } from "./admin-http.ts";
 import { Controller, type ControllerOptions, type Reconciler } from "./controller.ts";
@@ -57,6 +58,8 @@ const HASH_ANNOTATION = "pika.io/intent-hash";
 const MAX_CONNECTIONS = 16;
 /** As the controllers of Kubernetes itself: another operator acts after 15 s of silence, we stop after 10. */
 const LEASE = { durationMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000 };
+/** What people are told is sent at the stop, unless the API server is away. */
+const EVENTS_FLUSH_MS = 3_000;
 
 export class OperatorRuntime implements Service {
   readonly client: KubeClient;
@@ -140,6 +143,11 @@ export class OperatorRuntime implements Service {
     return store;
   }
 
+  /** Users' Secrets, of a namespace or of all: their metadata is watched, they are read when asked for. */
+  secrets(where: Pick<Selection, "namespace" | "labelSelector">): SecretReader {
+    return new SecretReader(this.cache({ ...where, resource: SECRETS, isMetadataOnly: true }), this.client);
+  }
+
   /** Runs a reconciler while this operator leads. @param deps.keys all keys that exist. */
   control(
     options: ControllerOptions,
@@ -162,7 +170,7 @@ export class OperatorRuntime implements Service {
     this.#isStopping = true;
     this.#switchControllers();
     await this.#switching;
-    await this.events.flush();
+    await Promise.race([this.events.flush(), delay(this.#deps.clock, EVENTS_FLUSH_MS)]);
     await stopAll([this.#http, ...this.#reflectors, this.#elector]);
     for (const transport of this.#transports) transport.close();
   }

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { KubeObject, Resource } from "../../operator/kube/core/api-object.ts";
 import { KubeconfigCredentials } from "../../operator/kube/kubeconfig-credentials.ts";
 import type { ObjectStore } from "../../operator/kube/object-store.ts";
+import { SECRETS } from "../../operator/kube/secret-reader.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { type ApiClient, connectApi } from "./api-client.ts";
 import {
@@ -15,7 +16,6 @@ import {
   EVENTS,
   NETWORK_POLICIES,
   RuntimeGround,
-  SECRETS,
   SERVICES,
   STATEFUL_SETS,
   sumOf,
@@ -62,14 +62,18 @@ describe.runIf(hasControlPlane())("the operator's runtime on a real API server",
     expect(await sumOf(metrics, "pika_operator_cache_lists_total", { resource: "configmaps" })).toBeLessThanOrEqual(2);
   });
 
-  test("a cache of metadata has no data", async () => {
-    await api.client.create(SECRETS, { metadata: { namespace, name: "s" }, data: { k: "dg==" } } as KubeObject);
-    const { runtime } = ground.runtime(namespace);
-    const store = runtime.cache<Data>({ resource: SECRETS, namespace, isMetadataOnly: true });
+  test("Secrets are watched by their metadata and read when asked for", async () => {
+    const metadata = { namespace, name: "s" };
+    await api.client.create(SECRETS, { metadata, data: { k: "MQ==" } } as KubeObject);
+    const { runtime, metrics } = ground.runtime(namespace);
+    const secrets = runtime.secrets({ namespace });
     await runtime.start();
-    await store.synced;
-    await waitFor(() => store.get(namespace, "s"));
-    expect(store.get(namespace, "s")?.data).toBeUndefined();
+    await secrets.metadata.synced;
+    expect(secrets.metadata.get(namespace, "s")).not.toHaveProperty("data");
+    for (let i = 0; i < 3; i++) expect((await secrets.read(namespace, "s"))?.data).toEqual({ k: "MQ==" });
+    expect(await sumOf(metrics, "pika_operator_api_requests_total", { verb: "get", resource: "secrets" })).toBe(1);
+    await api.client.merge(SECRETS, { scope: metadata, body: { data: { k: "Mg==" } } });
+    await waitFor(async () => (await secrets.read(namespace, "s"))?.data?.k === "Mg==");
   });
 
   describe("children", () => {

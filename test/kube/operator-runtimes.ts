@@ -15,7 +15,6 @@ function builtIn(group: string, plural: string, kind: string, isNamespaced = tru
 
 const NAMESPACES = builtIn("", "namespaces", "Namespace", false);
 export const CONFIG_MAPS = builtIn("", "configmaps", "ConfigMap");
-export const SECRETS = builtIn("", "secrets", "Secret");
 export const SERVICES = builtIn("", "services", "Service");
 export const STATEFUL_SETS = builtIn("apps", "statefulsets", "StatefulSet");
 export const DISRUPTION_BUDGETS = builtIn("policy", "poddisruptionbudgets", "PodDisruptionBudget");

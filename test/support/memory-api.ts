@@ -79,7 +79,8 @@ export class MemoryApi implements Transport {
   #apply(call: { target: string; stored: StoredObject | undefined; body: Fields; isStatus: boolean }): object {
     const { target, stored, body, isStatus } = call;
     const { uid } = (body as unknown as KubeObject).metadata;
-    if (uid !== undefined && stored?.metadata.uid !== uid) throw refusal(409, "Conflict");
+    if (uid !== undefined && stored === undefined) throw refusal(409, "Conflict");
+    if (uid !== undefined && stored?.metadata.uid !== uid) throw refusal(422, "Invalid", ["metadata.uid"]);
     if (isStatus) {
       if (!stored) throw refusal(404, "NotFound");
       return this.put(target, { ...stored, status: body.status });
@@ -88,8 +89,8 @@ export class MemoryApi implements Transport {
   }
 }
 
-function refusal(status: number, reason: string): ApiError {
-  return new ApiError(`${status} ${reason}`, { status, reason });
+function refusal(status: number, reason: string, fields: readonly string[] = []): ApiError {
+  return new ApiError(`${status} ${reason}`, { status, reason, fields });
 }
 
 function checkPreconditions(stored: StoredObject, wanted: Fields | undefined): void {

@@ -71,6 +71,7 @@ export class MemoryObjects implements ObjectSource {
   #history: Recorded[] = [];
   #compactedVersion = 0;
   #nextUid = 1;
+  #snapshot: readonly KubeObject[] = [];
 
   put(name: string, labels: Record<string, string> = {}): KubeObject {
     const key = `ns/${name}`;
@@ -117,7 +118,10 @@ export class MemoryObjects implements ObjectSource {
     this.calls.push(continueToken === "" ? "list" : "page");
     this.#failIfWanted();
     const [version = String(this.version), from = "0"] = continueToken === "" ? [] : continueToken.split(":");
-    const all = [...this.objects.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+    // All pages are of the moment of the first one.
+    if (continueToken === "")
+      this.#snapshot = [...this.objects.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+    const all = this.#snapshot;
     const end = Number(from) + (limit ?? all.length);
     return {
       items: structuredClone(all.slice(Number(from), end)),

@@ -14,6 +14,7 @@ import { nodeOptions } from "../../node/node-options.ts";
 import { crdDocuments } from "../../operator/cli/crds.ts";
 import { Manager } from "../../operator/manager/manager.ts";
 import { managerOptions } from "../../operator/manager-process.ts";
+import { OperatorRuntime } from "../../operator/runtime/operator-runtime.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 const NOTE = "Written by `make docs`; a test compares it with the program.";
@@ -119,7 +120,9 @@ process has Node's own (memory, CPU, event loop, garbage collection) under \`pik
 ## Node
 ${rowsOf(nodeMetrics())}
 ## Manager
-${rowsOf(managerMetrics())}`;
+${rowsOf(managerMetrics())}
+## Operator
+${rowsOf(operatorMetrics())}`;
 }
 
 /** Nothing is read while metrics are only described, so an empty node will do. */
@@ -136,5 +139,14 @@ function managerMetrics(): readonly DescribedMetric[] {
   const deps = { metrics, clock: new VirtualClock() } as unknown as ConstructorParameters<typeof Manager>[1];
   const secrets = ["0".repeat(64)];
   new Manager({ host: "", port: 0, prefix: "/pika/x/y", secrets, programVersion: "" }, deps);
+  return metrics.described;
+}
+
+/** An operator's runtime makes its metrics when it is made; it is never started. */
+function operatorMetrics(): readonly DescribedMetric[] {
+  const metrics = new Metrics();
+  const deps = { metrics, clock: new VirtualClock() } as unknown as ConstructorParameters<typeof OperatorRuntime>[1];
+  const options = { identity: "", programVersion: "", namespace: "", leaseName: "", host: "", port: 0 };
+  new OperatorRuntime(options, deps);
   return metrics.described;
 }

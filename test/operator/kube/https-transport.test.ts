@@ -209,6 +209,13 @@ describe("streams", () => {
     });
   });
 
+  test("a refusal whose text never ends is given up in time", async () => {
+    server.script = [(_, response) => response.writeHead(500).write("x")];
+    await expect(settleWith(transport.open({ ...get, verb: "watch" }))).rejects.toMatchObject({
+      code: "ApiUnreachable",
+    });
+  });
+
   test("a broken connection throws, one that we close ends at the server too", async () => {
     let isClosed = false;
     server.script = [

@@ -68,5 +68,5 @@ test("not without a fresh Lease, and not to another object of that name", async 
   fence.isFresh = true;
   api.objects.delete(PATH);
   api.put(PATH, { metadata: { namespace: "ns", name: "a", uid: "another" } });
-  await expect(write(ready("True"))).rejects.toMatchObject({ status: 409 });
+  await expect(write(ready("True"))).rejects.toMatchObject({ status: 422 });
 });
