@@ -21,50 +21,50 @@ function put(name: string, value: string): void {
   store.put({ metadata });
 }
 
-const valueOf = async (name: string) => (await reader.read("ns", name))?.data?.k;
+const readValue = async (name: string) => (await reader.read("ns", name))?.data?.k;
 
 test("a Secret is read when it is asked for, and again only when it changed", async () => {
   put("a", "1");
   put("never", "x");
-  expect([await valueOf("a"), await valueOf("a")]).toEqual(["1", "1"]);
+  expect([await readValue("a"), await readValue("a")]).toEqual(["1", "1"]);
   put("a", "2");
-  expect([await valueOf("a"), await valueOf("a")]).toEqual(["2", "2"]);
+  expect([await readValue("a"), await readValue("a")]).toEqual(["2", "2"]);
   expect(api.requests).toEqual([`get ${pathOf("a")}`, `get ${pathOf("a")}`]);
 });
 
 test("one that is newer than its metadata here is not read again when that comes", async () => {
   put("a", "1");
   const newer = api.put(pathOf("a"), { metadata: { namespace: "ns", name: "a" }, data: { k: "2" } });
-  expect(await valueOf("a")).toBe("2");
+  expect(await readValue("a")).toBe("2");
   store.put({ metadata: newer.metadata });
-  expect(await valueOf("a")).toBe("2");
+  expect(await readValue("a")).toBe("2");
   expect(api.requests).toHaveLength(1);
 });
 
 test("one that is gone, or was made again, is not what was read", async () => {
-  expect(await valueOf("a")).toBeUndefined();
+  expect(await readValue("a")).toBeUndefined();
   put("a", "1");
-  await valueOf("a");
+  await readValue("a");
   const old = store.get("ns", "a");
   if (old) store.remove({ metadata: { ...old.metadata } });
-  expect(await valueOf("a")).toBeUndefined();
+  expect(await readValue("a")).toBeUndefined();
   api.objects.clear();
   put("a", "2");
-  expect(await valueOf("a")).toBe("2");
+  expect(await readValue("a")).toBe("2");
   api.objects.clear();
   put("b", "x");
   api.objects.clear();
-  expect(await valueOf("b")).toBeUndefined();
+  expect(await readValue("b")).toBeUndefined();
 });
 
 test("a limited number is kept", async () => {
   for (let i = 0; i <= MAX_SECRETS; i++) {
     put(`s${i}`, "x");
-    await valueOf(`s${i}`);
+    await readValue(`s${i}`);
   }
   api.requests.length = 0;
-  await valueOf(`s${MAX_SECRETS}`);
+  await readValue(`s${MAX_SECRETS}`);
   expect(api.requests).toEqual([]);
-  await valueOf("s0");
+  await readValue("s0");
   expect(api.requests).toHaveLength(1);
 });
