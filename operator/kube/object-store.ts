@@ -181,6 +181,8 @@ export class ObjectStore<T extends KubeObject = KubeObject> {
   }
 
   #bury(key: string, tombstone: Tombstone): void {
+    // The end of an earlier object of that name, heard late.
+    if (isOlderVersion(tombstone.resourceVersion, this.#tombstones.get(key)?.resourceVersion)) return;
     this.#tombstones.delete(key);
     this.#tombstones.set(key, tombstone);
     if (this.#tombstones.size <= MAX_TOMBSTONES) return;
