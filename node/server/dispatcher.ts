@@ -72,6 +72,11 @@ export class Dispatcher {
     const found = this.#registry.resolve(argv);
     if (typeof found === "string") {
       this.plan = undefined;
+      const { transaction } = session;
+      if (transaction.isOpen && argv.lengthOf(0) === 4 && argv.text(0).toLowerCase() === "exec") {
+        transaction.discard();
+        return this.#refuse(client, `EXECABORT Transaction discarded because of: ${found.replace(/^ERR /, "")}`);
+      }
       return this.#refuse(client, found);
     }
     const plan = this.plans.get(found) as CommandPlan;

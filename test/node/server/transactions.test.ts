@@ -24,6 +24,16 @@ describe.each([
     await client.send(command("MULTI") + command("EXEC")).expect("+OK\r\n*0\r\n");
   });
 
+  it("EXEC with arguments ends the transaction and says why", async () => {
+    const client = await (await start(options)).raw(node);
+    const reason = "wrong number of arguments for 'exec' command";
+    await client.send(command("eXEC", "x")).expect(`-ERR ${reason}\r\n`);
+    client.send(command("MULTI") + command("SET", "a", 1) + command("EXEC", "x") + command("EXEC"));
+    await client.expect(
+      `+OK\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of: ${reason}\r\n-ERR EXEC without MULTI\r\n`,
+    );
+  });
+
   it("WATCH makes EXEC answer nil after a change by another client", async () => {
     const own = await start(options);
     const client = await own.raw(node);
