@@ -8,6 +8,7 @@
 
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { AdminHttp } from "./base/admin-http.ts";
 import { present } from "./base/assert.ts";
 import { type Clock, delay, SystemClock } from "./base/clock.ts";
 import type { HashKey } from "./base/hash.ts";
@@ -35,7 +36,6 @@ import { NodeReporter } from "./node-report.ts";
 import { type FollowerProgressSource, type WaitTarget, waitForFollowers } from "./replication/follower-waits.ts";
 import { Peering } from "./replication/peering.ts";
 import type { Forwarder, ForwardHandler } from "./router/forwarding.ts";
-import { AdminHttp } from "./server/admin-http.ts";
 import { ClientServer } from "./server/client-server.ts";
 import type { Parameter } from "./server/config.ts";
 import { GarbageWatch, heapCollector } from "./server/garbage-watch.ts";
@@ -370,11 +370,16 @@ class PikaNode implements RunningNode {
     const { host, httpPort } = this.#options;
     const http = new AdminHttp(
       { host, port: httpPort },
-      { log: this.#log, metrics: this.#metrics, waitingFor: () => this.#wait.waitingFor },
+      { log: this.#log, metrics: this.#metrics, hanging: () => [], unready: () => this.#unready() },
     );
     this.#http = http;
     this.#metrics.observeProcess("pika_node_");
     await this.#run(http);
+  }
+
+  #unready(): readonly string[] {
+    const { waitingFor } = this.#wait;
+    return waitingFor === undefined ? [] : [`waiting for ${waitingFor}`];
   }
 
   async #run(part: Service): Promise<void> {

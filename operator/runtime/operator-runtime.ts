@@ -5,6 +5,7 @@
  * The Lease has connections of its own, so that it never waits behind a list.
  */
 
+import { AdminHttp } from "../../node/base/admin-http.ts";
 import { type Clock, delay } from "../../node/base/clock.ts";
 import { messageOf } from "../../node/base/errors.ts";
 import { type Service, stopAll } from "../../node/base/lifecycle.ts";
@@ -24,7 +25,6 @@ import { Reflector } from "../kube/reflector.ts";
 import { ReflectorMetrics } from "../kube/reflector-metrics.ts";
 import { SECRETS, SecretReader } from "../kube/secret-reader.ts";
 import { StatusWriter } from "../kube/status-writer.ts";
-import { AdminHttp } from "./admin-http.ts";
 import { Controller, type ControllerOptions, type Reconciler } from "./controller.ts";
 import { ControllerMetrics } from "./controller-metrics.ts";
 import { findHanging, findUnsynced } from "./health.ts";
@@ -109,6 +109,7 @@ export class OperatorRuntime implements Service {
       { client, clock, random, logger },
     );
     this.#http = new AdminHttp(options, {
+      log: logger,
       metrics,
       hanging: () => findHanging(this.#reflectors, clock.monotonicMs()),
       unready: () => (this.#isStopping ? ["it stops"] : findUnsynced(this.#reflectors)),

@@ -7,10 +7,10 @@
 import { connect } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { AdminHttp } from "../../node/base/admin-http.ts";
 import { SystemClock } from "../../node/base/clock.ts";
 import { silentLogger } from "../../node/base/log.ts";
 import { Metrics } from "../../node/base/metrics.ts";
-import { AdminHttp } from "../../node/server/admin-http.ts";
 import { ProvenCaller } from "../../operator/manager/api/client.ts";
 import { ROUTES } from "../../operator/manager/api/routes.ts";
 import type { Manager } from "../../operator/manager/manager.ts";
@@ -36,7 +36,10 @@ beforeAll(async () => {
   await call("PUT", "/v1/cluster", JSON.stringify(putClusterRequest(3)));
   await call("PUT", "/v1/tables/kept", JSON.stringify(putTableRequest()));
   const log = { ...silentLogger, error: (fields: unknown) => void complaints.push(fields) };
-  admin = new AdminHttp({ host: "127.0.0.1", port: 0 }, { log, metrics: new Metrics(), waitingFor: () => undefined });
+  admin = new AdminHttp(
+    { host: "127.0.0.1", port: 0 },
+    { log, metrics: new Metrics(), hanging: () => [], unready: () => [] },
+  );
   await admin.start();
 });
 afterAll(async () => {

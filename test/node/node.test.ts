@@ -139,7 +139,7 @@ it("says what it waits for, joins once a manager is there, and gives a start up 
   await client.putTable("default", putTableRequest({ slots: 4, replicas: 1 }));
   node = createNode(options(manager.url), { log: silentLogger, onStop: () => {} });
   await node.start();
-  expect(await (await readyz(node)).text()).toBe("ready\n");
+  expect(await (await readyz(node)).text()).toBe("ok\n");
   await node.stop();
   node = createNode(options(manager.url), { log: silentLogger, onStop: () => {} });
   await node.start();

@@ -1,14 +1,14 @@
 /**
- * The node's HTTP port: /healthz (the process answers), /readyz (ready, or what is waited for), /metrics (Prometheus).
- * No administration here: that is the manager's API.
+ * The HTTP port of a process for the kubelet and Prometheus: /healthz (alive), /readyz (ready, or what is waited for)
+ * and /metrics. No administration here: that is the manager's API.
  * Limits: bodies are not read; connections, the time of a request, and headers (Node's 16 KiB) are bounded.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { codeOf, messageOf, OperatingError } from "../base/errors.ts";
-import type { Service } from "../base/lifecycle.ts";
-import type { Logger } from "../base/log.ts";
-import type { Metrics } from "../base/metrics.ts";
+import { codeOf, messageOf, OperatingError } from "./errors.ts";
+import type { Service } from "./lifecycle.ts";
+import type { Logger } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
 
 /** Probes and a few scrapers; whoever holds more is a stranger. */
 const MAX_CONNECTIONS = 256;
@@ -18,8 +18,9 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export interface AdminHttpDeps {
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** What the node waits for before it is ready; undefined: it is. */
-  readonly waitingFor: () => string | undefined;
+  /** What keeps the process from being alive, and from being ready: one line each. */
+  readonly hanging: () => readonly string[];
+  readonly unready: () => readonly string[];
 }
 
 export class AdminHttp implements Service {
@@ -61,22 +62,24 @@ export class AdminHttp implements Service {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { waitingFor } = this.#deps;
     const path = (request.url ?? "/").split("?")[0];
-    if (request.method !== "GET" && request.method !== "HEAD") return send(response, 405, "only GET\n");
+    if (request.method !== "GET" && request.method !== "HEAD") return send(response, 405, "only GET and HEAD\n");
     switch (path) {
       case "/healthz":
-        return send(response, 200, "ok\n");
-      case "/readyz": {
-        const what = waitingFor();
-        return what === undefined ? send(response, 200, "ready\n") : send(response, 503, `waiting for ${what}\n`);
-      }
+        return sendProblems(response, this.#deps.hanging());
+      case "/readyz":
+        return sendProblems(response, this.#deps.unready());
       case "/metrics":
         return sendMetrics(response, this.#deps);
       default:
         return send(response, 404, "known are /healthz, /readyz and /metrics\n");
     }
   }
+}
+
+function sendProblems(response: ServerResponse, problems: readonly string[]): void {
+  if (problems.length === 0) send(response, 200, "ok\n");
+  else send(response, 503, `${problems.join("\n")}\n`);
 }
 
 /** One metric that cannot be read must not end the process. */
