@@ -25,10 +25,18 @@ import type { Store } from "./store.ts";
 /** The log, as the flusher needs it: the database never knows what the log does not. */
 export interface LogGate {
   /**
-   * Resolves once all that was executed before the call is appended and durable. Rejects with the OperatingError
-   * `LogRefused` where the append failed: the flush is put off; any other error ends the node.
+   * Resolves once all that was executed before the call is appended and durable, and with it what `spaces` had
+   * applied. Rejects with the OperatingError `LogRefused` where an append failed, now or since they were frozen: the
+   * flush is put off; any other error ends the node.
    */
-  syncExecuted(): Promise<void>;
+  syncExecuted(spaces: readonly AppliedSpace[]): Promise<void>;
+}
+
+/** A slot, and the index of the last entry that what is to be written of it has. */
+export interface AppliedSpace {
+  readonly table: number;
+  readonly slot: number;
+  readonly index: number;
 }
 
 export interface FlusherOptions {
@@ -254,7 +262,7 @@ export class Flusher {
       const assembled = await assembleBatch(job, this.#deps);
       written = assembled.parts;
       if (written.length === 0) return;
-      await log.syncExecuted();
+      await log.syncExecuted(written.map(toApplied));
       await store.write(assembled.batch, { sync: true });
       this.flushCount++;
       this.flushedBytes += assembled.batch.sizeBytes;
@@ -317,4 +325,8 @@ export class Flusher {
     reads.resume();
     return true;
   }
+}
+
+function toApplied({ space: { table, slot }, frozen }: FlushPart): AppliedSpace {
+  return { table, slot, index: frozen.record.applied.index };
 }

@@ -4,7 +4,8 @@
 
 import { OperatingError } from "../base/errors.ts";
 import type { Binlog } from "../binlog/binlog.ts";
-import type { LogGate } from "../engine/flusher.ts";
+import type { AppliedSpace, LogGate } from "../engine/flusher.ts";
+import type { TableId } from "../meta/ids.ts";
 import type { Shards } from "./shards.ts";
 
 export class TurnLogGate implements LogGate {
@@ -12,8 +13,8 @@ export class TurnLogGate implements LogGate {
   log: Binlog | undefined;
   shards: Shards | undefined;
 
-  /** @throws OperatingError LogRefused, when a turn failed since the call: what was executed in it is being undone. */
-  async syncExecuted(): Promise<void> {
+  /** @throws OperatingError LogRefused: a turn failed since the call, or before it and `spaces` are still being undone. */
+  async syncExecuted(spaces: readonly AppliedSpace[]): Promise<void> {
     const { log, shards } = this;
     if (log === undefined || shards === undefined) return;
     const failedTurnCount = shards.failedTurnCount;
@@ -22,7 +23,11 @@ export class TurnLogGate implements LogGate {
       await new Promise((resolve) => setImmediate(resolve));
     }
     if (shards.failedTurnCount === failedTurnCount) await log.syncer.sync();
-    if (shards.failedTurnCount === failedTurnCount) return;
+    const isWritten = ({ table, slot, index }: AppliedSpace) => {
+      const shard = shards.find(table as TableId, slot);
+      return shard === undefined || index <= log.writer.writtenIndex(shard.log);
+    };
+    if (shards.failedTurnCount === failedTurnCount && spaces.every(isWritten)) return;
     throw new OperatingError("LogRefused", "the log could not take what was executed; it is undone");
   }
 }

@@ -25,11 +25,11 @@ export class SmallDisk {
     return bavail * bsize;
   }
 
-  /** Writes a file so that only so many bytes are left, or none where others write meanwhile. */
+  /** Writes to a file until only so many bytes are left, or none where others write meanwhile. */
   fillTo(leftBytes: number): void {
     const sizeBytes = Math.max(0, this.availableBytes - leftBytes);
     try {
-      writeFileSync(join(this.path, "ballast"), Buffer.alloc(sizeBytes));
+      writeFileSync(join(this.path, "ballast"), Buffer.alloc(sizeBytes), { flag: "a" });
     } catch (error) {
       if (codeOf(error) !== "ENOSPC") throw error;
     }

@@ -10,10 +10,15 @@ async function open() {
   return { node, gate };
 }
 
+function applied(node: TestShards) {
+  const { table, slot, state } = node.shard(0);
+  return { table, slot, index: state.index };
+}
+
 test("what was executed is appended and durable when the gate opens", async () => {
   const { node, gate } = await open();
   node.run(0, "SET", "a", 1);
-  await gate.syncExecuted();
+  await gate.syncExecuted([]);
   expect(node.log.writer.hasUnwritten).toBe(false);
   expect(node.log.syncer.durable).toEqual(node.log.syncer.written);
   node.machine.files.losePower(4);
@@ -25,7 +30,23 @@ test("the gate stays shut when the turn failed: what it had is being undone", as
   const { node, gate } = await open();
   node.run(0, "SET", "a", 1);
   node.machine.files.failWriteWith = "ENOSPC";
-  await expect(gate.syncExecuted()).rejects.toMatchObject({ code: "LogRefused" });
+  await expect(gate.syncExecuted([])).rejects.toMatchObject({ code: "LogRefused" });
   node.machine.files.failWriteWith = undefined;
-  await gate.syncExecuted();
+  await gate.syncExecuted([]);
+});
+
+test("the gate stays shut for what a turn executed that failed before it was asked", async () => {
+  const { node, gate } = await open();
+  node.run(0, "SET", "a", 1);
+  expect(node.shards.endTurn()).toBeUndefined();
+  node.run(0, "SET", "a", 2);
+  const frozen = applied(node);
+  node.machine.files.failWriteWith = "ENOSPC";
+  expect(node.shards.endTurn()).toMatch(/^MISCONF /);
+  node.machine.files.failWriteWith = undefined;
+  await expect(gate.syncExecuted([frozen])).rejects.toMatchObject({ code: "LogRefused" });
+  await node.shard(0).undone();
+  const { index } = applied(node);
+  expect(index).toBe(frozen.index - 1);
+  await gate.syncExecuted([applied(node)]);
 });
