@@ -25,6 +25,7 @@ import { Reflector } from "../kube/reflector.ts";
 import { ReflectorMetrics } from "../kube/reflector-metrics.ts";
 import { SECRETS, SecretReader } from "../kube/secret-reader.ts";
 import { StatusWriter } from "../kube/status-writer.ts";
+import type { Transport } from "../kube/transport.ts";
 import { Controller, type ControllerOptions, type Reconciler } from "./controller.ts";
 import { ControllerMetrics } from "./controller-metrics.ts";
 import { findHanging, findUnsynced } from "./health.ts";
@@ -48,6 +49,8 @@ export interface OperatorRuntimeDeps {
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Puts something between the runtime and the way to the API server; absent: nothing. For each of its connections. */
+  readonly wrapTransport?: (transport: Transport) => Transport;
 }
 
 /** The names under which others own what we write. */
@@ -68,7 +71,7 @@ export class OperatorRuntime implements Service {
   readonly events: EventRecorder;
   readonly #deps: OperatorRuntimeDeps;
   readonly #elector: LeaseElector;
-  readonly #transports: readonly HttpsTransport[];
+  readonly #transports: readonly Transport[];
   readonly #reflectorMetrics: ReflectorMetrics;
   readonly #controllerMetrics: ControllerMetrics;
   readonly #reflectors: Reflector[] = [];
@@ -85,8 +88,9 @@ export class OperatorRuntime implements Service {
     this.#deps = deps;
     const apiMetrics = new ApiMetrics(metrics);
     const userAgent = `pika-operator/${options.programVersion}`;
-    const transports = [MAX_CONNECTIONS, 1].map(
-      (maxConnections) => new HttpsTransport({ maxConnections, userAgent }, { ...deps, metrics: apiMetrics }),
+    const wrap = deps.wrapTransport ?? ((transport) => transport);
+    const transports = [MAX_CONNECTIONS, 1].map((maxConnections) =>
+      wrap(new HttpsTransport({ maxConnections, userAgent }, { ...deps, metrics: apiMetrics })),
     );
     const [client, leaseClient] = transports.map((transport) => new KubeClient(transport)) as [KubeClient, KubeClient];
     this.#transports = transports;
