@@ -1,7 +1,7 @@
 /** LPOS: where elements of a list are that are equal to a value. */
 
 import { List } from "../datatypes/list.ts";
-import { ERRORS } from "../resp/error-texts.ts";
+import { ERRORS, outsideRangeText } from "../resp/error-texts.ts";
 import { isWord, optionWord, readInteger } from "./argument-reader.ts";
 import type { DataCommand, DataContext } from "./command.ts";
 import { openList } from "./list-reply.ts";
@@ -10,6 +10,9 @@ const list = new List();
 const RANK = optionWord("rank");
 const COUNT = optionWord("count");
 const MAXLEN = optionWord("maxlen");
+/** A rank has a negative counterpart, as in Redis from 7.2 on. */
+const MAX_RANK = 2n ** 63n - 1n;
+
 interface PositionRequest {
   /** Which match is the first to be answered; negative: from the end of the list. */
   rank: number;
@@ -28,6 +31,7 @@ function readOptions({ argv }: DataContext): PositionRequest | string {
     if (isWord(argv, i, RANK)) {
       if (value === undefined) return ERRORS.notInteger;
       if (value === 0) return ERRORS.listRankZero;
+      if (value < -MAX_RANK) return outsideRangeText(-MAX_RANK, MAX_RANK);
       request.rank = Number(value);
     } else if (isWord(argv, i, COUNT)) {
       if (value === undefined || value < 0) return ERRORS.countNegative;

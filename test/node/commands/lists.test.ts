@@ -155,6 +155,11 @@ describe("a client's mistakes", () => {
     [["LINSERT", "l", "AROUND", "x", "y"], "ERR syntax error"],
     [["LPOS", "l", "x", "RANK"], "ERR syntax error"],
     [["LPOS", "l", "x", "COUNT", "-1"], "ERR COUNT can't be negative"],
+    [["LPOS", "l", "x", "RANK", "9223372036854775808"], "ERR value is not an integer or out of range"],
+    [
+      ["LPOS", "l", "x", "RANK", "-9223372036854775808"],
+      "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+    ],
     [["LPOS", "l", "x", "MAXLEN", "-1"], "ERR MAXLEN can't be negative"],
     [["LMPOP", "0", "l", "LEFT"], "ERR numkeys should be greater than 0"],
     [["LMPOP", "9", "l", "LEFT"], "ERR syntax error"],

@@ -16,7 +16,6 @@ const COUNTS = ["0", "1", "2", "5", "1000", "-1", "x", "99999999999999999999", "
 const ENDS = ["left", "right", "LEFT", "Right"];
 const TIMEOUTS = ["0.001", "0.001", "0.001", "0.002", "-1", "x", "", "inf", "1e300", "nan"];
 const WORDS = ["rank", "COUNT", "Maxlen", "0", "1", "2", "-1", "-2", "x"];
-const OPTIONS = ["rank", "COUNT", "Maxlen"];
 
 function end(random: RandomSource): string {
   return random.chance(0.03) ? "middle" : random.pick(ENDS);
@@ -44,7 +43,9 @@ const GENERATORS: readonly ((random: RandomSource) => string[])[] = [
   ],
   (random) => ["lrem", random.pick(KEYS), random.pick([...COUNTS, "-2"]), random.pick(ELEMENTS)],
   (random) => ["lpos", random.pick(KEYS), random.pick(ELEMENTS), ...random.picks(WORDS, 0, 4)],
-  (random) => ["lpos", random.pick(KEYS), "x", random.pick(OPTIONS), random.pick(COUNTS)],
+  // Redis 7.0 takes the smallest rank and counts with what it overflows to.
+  (random) => ["lpos", random.pick(KEYS), "x", "rank", random.pick(COUNTS.slice(0, -1))],
+  (random) => ["lpos", random.pick(KEYS), "x", random.pick(["COUNT", "Maxlen"]), random.pick(COUNTS)],
   (random) => ["lpos", random.pick(KEYS), "x", "rank", random.pick(["1", "2", "-1", "-3"]), "count", "2"],
   (random) => ["lmove", random.pick(KEYS), random.pick(KEYS), end(random), end(random)],
   (random) => ["rpoplpush", random.pick(KEYS), random.pick(KEYS)],
