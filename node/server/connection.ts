@@ -121,11 +121,9 @@ export class Connection implements Client, TurnParticipant {
   drain(): void {
     this.#hasEnded = true;
     this.session.endWaits();
-    if (this.blocked !== undefined) this.close();
-    else if (this.#state === "ready") {
-      this.#state = "closing";
-      this.#joinTurn();
-    }
+    this.#leaveBlocked();
+    if (this.#state === "ready") this.#state = "closing";
+    if (this.#state === "closing") this.#joinTurn();
   }
 
   /** Closes what is idle or over its limits. To be called about once a second. */
@@ -246,8 +244,7 @@ export class Connection implements Client, TurnParticipant {
     this.#addPiece(start, reply.length, count);
     if (this.#pieces.length > 0 || this.#held.length > 0 || this.#state !== "ready") this.#joinTurn();
     turn.isBusy = false;
-    // It sends no more and would wait for ever, as nobody could tell that it has left.
-    if (this.#hasEnded && this.blocked !== undefined) this.close();
+    if (this.#hasEnded) this.#leaveBlocked();
     if (this.#state === "ready" && this.#socket.isPaused()) this.#socket.resume();
   }
 
@@ -375,12 +372,22 @@ export class Connection implements Client, TurnParticipant {
     this.#hasEnded = true;
     if (this.#state === "closed") return;
     this.session.endWaits();
-    if (this.blocked !== undefined) {
-      this.close();
-      return;
-    }
+    this.#leaveBlocked();
     if (this.#state === "ready") this.#state = "closing";
     this.#joinTurn();
+  }
+
+  /**
+   * The client sends no more and would wait for ever, as nobody could tell that it has left: its blocking command is
+   * given up without a reply. What it asked for before is answered, nothing behind it is run.
+   */
+  #leaveBlocked(): void {
+    const { blocked } = this;
+    const place = this.queue.last;
+    if (blocked === undefined || place === undefined || this.#state === "closed") return;
+    this.#state = "closing";
+    place.isMuted = true;
+    blocked.unblock("timeout");
   }
 
   /** Closes both ways once all is sent: a client that goes on sending must not keep the connection. */

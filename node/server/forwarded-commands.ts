@@ -123,9 +123,11 @@ class ForwardedCommand implements ForwardedOne, RefusedForward {
 
   /** CLIENT UNBLOCK, or a time-out that came from here. */
   release(how: "timeout" | "error"): void {
-    this.#client.forwards.count--;
+    const { forwards } = this.#client;
+    forwards.count--;
     this.#client.blocked = undefined;
     this.place.answer(releaseReply(this.tableCommand, how));
+    if (forwards.count === 0 && forwards.hasRefused) void forwards.retryRefused();
   }
 
   onForwardReply(buf: Buffer, start: number, end: number): void {

@@ -59,6 +59,33 @@ it("a client that sends and half-closes gets its replies", async () => {
   await client.closed();
 });
 
+it.each([0, 1])(
+  "a client that half-closes behind a command that blocks gets what it asked for before (node %i)",
+  async (n) => {
+    const own = await start({ nodeCount: 2, tables: [{ name: "default", slots: 1 }] });
+    const client = await own.raw(n);
+    client.send(command("SET", "a", 1).repeat(100) + command("BLPOP", "none", 0) + command("SET", "a", 2));
+    client.socket.end();
+    await client.expect("+OK\r\n".repeat(100));
+    await client.closed();
+    expect(client.received).toBe("");
+    expect(own.nodes[n]?.server.clients.blockedCount).toBe(0);
+    await (await own.raw()).send(command("GET", "a")).expect("$1\r\n1\r\n");
+  },
+);
+
+it.each([0, 1])("a client that half-closes while it is blocked is let go (node %i)", async (n) => {
+  const own = await start({ nodeCount: 2, tables: [{ name: "default", slots: 1 }] });
+  const client = await own.raw(n);
+  await client.send(command("SET", "a", 1) + command("BLPOP", "list", 0)).expect("+OK\r\n");
+  const other = await own.raw();
+  while (own.nodes[n]?.server.clients.blockedCount === 0) await other.send(command("PING")).expect("+PONG\r\n");
+  client.socket.end();
+  await client.closed();
+  expect(client.received).toBe("");
+  await other.send(command("RPUSH", "list", "v") + command("LLEN", "list")).expect(":1\r\n:1\r\n");
+});
+
 it("QUIT closes after its reply and runs nothing behind it", async () => {
   const client = await (await start()).raw();
   await client.send(command("QUIT") + command("PING")).expect("+OK\r\n");
