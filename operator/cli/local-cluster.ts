@@ -60,7 +60,7 @@ export class LocalCluster {
     const owner = `local/${plan.cluster}`;
     const hashesOf = (password: string) => (password === "" ? [] : [this.#deps.hashPassword(password)]);
     onProgress({ text: "waiting for the manager" });
-    await this.#untilAccepted({ deadlineMs, signal }, () =>
+    await this.#untilAccepted({ deadlineMs, signal, onProgress }, () =>
       this.#deps.manager.putCluster({
         owner,
         generation,
@@ -68,7 +68,7 @@ export class LocalCluster {
       }),
     );
     for (const table of plan.tables) {
-      await this.#untilAccepted({ deadlineMs, signal }, () =>
+      await this.#untilAccepted({ deadlineMs, signal, onProgress }, () =>
         this.#deps.manager.putTable(table.name, {
           owner,
           generation,
@@ -86,7 +86,11 @@ export class LocalCluster {
   }
 
   async #untilAccepted(
-    limits: { readonly deadlineMs: number; readonly signal: AbortSignal },
+    limits: {
+      readonly deadlineMs: number;
+      readonly signal: AbortSignal;
+      readonly onProgress: (progress: Progress) => void;
+    },
     put: () => Promise<unknown>,
   ): Promise<void> {
     for (;;) {
@@ -96,6 +100,7 @@ export class LocalCluster {
       } catch (error) {
         const isPassing = error instanceof OperatingError && PASSING.has(error.code);
         if (!isPassing || this.#deps.clock.monotonicMs() >= limits.deadlineMs) throw error;
+        if (error.code === "StoreUnavailable") limits.onProgress({ text: error.message });
       }
       await delay(this.#deps.clock, POLL_MS, limits.signal);
     }

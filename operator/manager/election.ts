@@ -49,6 +49,7 @@ export class Election implements Service {
   #expiry: Timer | undefined;
   #round: Promise<void> | undefined;
   #isAnotherRoundWanted = false;
+  #storeFault: string | undefined;
   #isRunning = false;
 
   constructor(options: ElectionOptions, deps: ElectionDeps) {
@@ -68,6 +69,11 @@ export class Election implements Service {
 
   get managers(): readonly ManagerAddress[] {
     return this.#managers;
+  }
+
+  /** Why the metadata store could not be asked, for people; undefined while it answers. */
+  get storeFault(): string | undefined {
+    return this.#storeFault;
   }
 
   async start(): Promise<void> {
@@ -119,13 +125,15 @@ export class Election implements Service {
     try {
       await this.#renew();
       await this.#look();
+      this.#storeFault = undefined;
     } catch (error) {
       if (error instanceof OperatingError && error.code === "LeaseLost") {
         this.#lease = undefined;
         this.#stepDown("the lease was lost");
         this.#isAnotherRoundWanted = true;
       } else {
-        logger.warn({ error: messageOf(error) }, "the metadata store could not be asked");
+        this.#storeFault = messageOf(error);
+        logger.warn({ error: this.#storeFault }, "the metadata store could not be asked");
       }
     }
   }

@@ -92,6 +92,7 @@ export class Manager implements Service {
       session: () => (this.#election?.isLeading ? this.#session : undefined),
       passOn: (call) => this.#passOn(call),
       unreadyReason: () => this.#unreadyReason(),
+      storeFault: () => this.#election?.storeFault,
     });
     this.#observe();
   }
@@ -213,7 +214,9 @@ export class Manager implements Service {
   #unreadyReason(): string | undefined {
     if (this.isLeading) return undefined;
     if (this.#session !== undefined) return "reading the metadata";
-    return this.#election?.leader === undefined ? "no manager leads" : undefined;
+    const fault = this.#election?.storeFault;
+    if (this.#election?.leader !== undefined) return undefined;
+    return fault === undefined ? "no manager leads" : `no manager leads: ${fault}`;
   }
 
   #observe(): void {

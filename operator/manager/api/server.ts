@@ -55,6 +55,8 @@ export interface ApiServerDeps {
   readonly passOn: (call: PassedCall) => Promise<{ status: number; body: Buffer } | undefined>;
   /** Why this manager is not ready; undefined when it is. */
   readonly unreadyReason: () => string | undefined;
+  /** Why the metadata store could not be asked; undefined while it answers. */
+  readonly storeFault: () => string | undefined;
 }
 
 /** A call that a manager passes on carries it, so that none goes round in a circle. */
@@ -254,7 +256,7 @@ export class ApiServer implements Service {
     readonly identity: CallIdentity;
     readonly signal: AbortSignal;
   }): Promise<ApiReply> {
-    const noLeader = fault("NoLeader", "no manager leads at the moment; try again");
+    const noLeader = this.#noLeader("no manager leads at the moment");
     if (request.incoming.headers[PASSED_ON_HEADER] !== undefined) return noLeader;
     try {
       const reply = await this.#deps.passOn({
@@ -267,8 +269,16 @@ export class ApiServer implements Service {
       if (reply === undefined) return noLeader;
       return { status: reply.status, body: JSON.parse(reply.body.toString("utf8")) as object };
     } catch (error) {
-      return fault("NoLeader", `the leader could not be asked: ${messageOf(error)}`);
+      return this.#noLeader(`the leader could not be asked: ${messageOf(error)}`);
     }
+  }
+
+  /** Without its store no manager can lead: then the store is what somebody must look at. */
+  #noLeader(text: string): ApiReply {
+    const reason = this.#deps.storeFault();
+    return reason === undefined
+      ? fault("NoLeader", `${text}; try again`)
+      : fault("StoreUnavailable", `${text}: ${reason}`);
   }
 
   #faultOf(error: unknown, path: string): ApiReply {

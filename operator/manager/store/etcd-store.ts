@@ -195,7 +195,14 @@ export class EtcdMetadataStore implements MetadataStore {
       if (error instanceof EtcdLeaseInvalidError || /lease not found/i.test(messageOf(error))) {
         throw new OperatingError("LeaseLost", "the lease has expired or was revoked", { cause: error });
       }
-      throw new OperatingError("StoreUnavailable", `etcd: ${messageOf(error)}`, { cause: error });
+      const text = `etcd at ${this.#endpoints.join(", ")} does not answer: ${reasonOf(error)}`;
+      throw new OperatingError(
+        "StoreUnavailable",
+        `${text}; see that it runs there and that the managers can reach it`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 }
@@ -226,6 +233,11 @@ class EtcdLease implements MetadataLease {
       if (!(error instanceof OperatingError && error.code === "LeaseLost")) throw error;
     }
   }
+}
+
+/** What gRPC says, without the empty notes that it ends with. */
+function reasonOf(error: unknown): string {
+  return messageOf(error).replace(/[.,:;\s]*Resolution note:\s*$/, "");
 }
 
 function toSslOptions(tls: NonNullable<EtcdCredentials["tls"]>): NonNullable<IOptions["credentials"]> {

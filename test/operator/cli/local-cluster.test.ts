@@ -94,6 +94,17 @@ describe("LocalCluster", () => {
     expect(tries).toBe(5);
   });
 
+  test("says why the manager cannot accept anything yet", async () => {
+    let tries = 0;
+    const { applied, clock, progress } = setUp({
+      putCluster: async () => {
+        if (++tries < 5) throw new OperatingError("StoreUnavailable", "etcd at x does not answer");
+      },
+    });
+    await run(clock, applied);
+    expect(progress).toContain("etcd at x does not answer");
+  });
+
   test("a refusal by the manager ends it at once", async () => {
     const { applied, clock } = setUp({
       putTable: async () => {
