@@ -103,6 +103,7 @@ export class Flusher {
   start(): void {
     this.#timer = this.#deps.clock.after(this.#options.tickMs, () => {
       this.#deps.cache.dirty.tick++;
+      this.#deps.cache.trim();
       this.#run();
       if (!this.#isStopped) this.start();
     });

@@ -4,6 +4,8 @@
  * They are executed in the order in which they came, but reads may overtake reads: one that waits for records holds up
  * the writes of its slot, and a write that waits holds up all (slot-order.ts).
  * What this node does not lead is refused with the epoch of its topology: nothing was executed then.
+ * A command whose keys are not of the slot that the peer names gets an error and is not executed: it would write them
+ * where nobody finds them.
  */
 
 import type { Argv } from "../base/argv.ts";
@@ -22,7 +24,7 @@ import type {
 } from "../router/forwarding.ts";
 import type { SlotExecutor } from "../shard/executor.ts";
 import type { BlockedOwner } from "./blocking.ts";
-import { keyPositions } from "./command-plan.ts";
+import { CommandPlan, keyPositions, NO_KEYS, UNCLEAR_KEYS } from "./command-plan.ts";
 import { errorReply } from "./refusals.ts";
 import type { ReplicaWaits } from "./replica-waits.ts";
 import { RunReplies } from "./run-replies.ts";
@@ -35,6 +37,7 @@ import { LocalWatch } from "./watch.ts";
 
 /** Watches that peers may hold at once; beyond it WATCH of a forwarded slot fails. */
 const MAX_WATCHES = 100_000;
+const MISPLACED = "ERR the keys of a forwarded command are not of the slot that its node named: nothing was executed";
 
 export interface PeerRequestsDeps extends SlotRunnerDeps {
   readonly registry: CommandRegistry<Session>;
@@ -56,6 +59,7 @@ export class PeerRequests implements ForwardHandler {
   readonly #watches = new Map<number, LocalWatch>();
   /** Of slots for which requests wait for records. */
   readonly #orders = new Map<SlotExecutor, SlotOrder<WaitingRequest>>();
+  readonly #plans = new Map<DataCommand, CommandPlan>();
   #lastWatchId = 0;
 
   constructor(deps: PeerRequestsDeps) {
@@ -82,6 +86,10 @@ export class PeerRequests implements ForwardHandler {
     const executor = executors.find(request.table, slot);
     if (!executor?.isServing) {
       responder.refuse(routes.epoch);
+      return undefined;
+    }
+    if (!commands.every((command, i) => this.#isPlaced(command, request.commands[i] as Argv, executor))) {
+      respond(responder, MISPLACED);
       return undefined;
     }
     return this.#admit({ request, responder, executor, commands });
@@ -112,6 +120,10 @@ export class PeerRequests implements ForwardHandler {
     }
     const executor = executors.find(run.table, run.slots[index] as number);
     if (!executor?.isServing) return true;
+    if (!this.#isPlaced(command, argv, executor)) {
+      reply.error(MISPLACED);
+      return true;
+    }
     const isOrdered = this.#orders.size > 0 && this.#orders.has(executor);
     const mark = reply.length;
     const outcome = isOrdered ? "miss" : executor.execute(command, argv, reply);
@@ -128,6 +140,19 @@ export class PeerRequests implements ForwardHandler {
     if (isOrdered) this.#admit(what);
     else this.#load(new WaitingRequest(owned(what)));
     return false;
+  }
+
+  /** Whether the slot may execute the command: its keys are of it, or it has none that are clear. */
+  #isPlaced(command: DataCommand, argv: Argv, executor: SlotExecutor): boolean {
+    const table = this.#deps.tables.get(executor.table);
+    if (table === undefined) return false;
+    let plan = this.#plans.get(command);
+    if (plan === undefined) {
+      plan = new CommandPlan(command);
+      this.#plans.set(command, plan);
+    }
+    const slot = plan.slotOfKeys(argv, table.slots);
+    return slot === executor.slot || slot === NO_KEYS || slot === UNCLEAR_KEYS;
   }
 
   /** WAIT for slots that this node leads. */

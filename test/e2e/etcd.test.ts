@@ -136,7 +136,7 @@ spec: {clusterRef: {name: demo}, slots: 4, replicas: 2}
   test("all managers are gone: clients notice nothing, also while etcd hangs; all heals when they are back", async () => {
     for (const writer of writers) writer.start();
     const pids = MANAGERS.map((index) => cluster.pidOf(`manager-${index}`) as number);
-    etcd.pause();
+    await etcd.pause();
     for (const pid of pids) process.kill(pid, "SIGKILL");
     try {
       for (const writer of writers) await writer.advanced(200);
@@ -156,7 +156,7 @@ spec: {clusterRef: {name: demo}, slots: 4, replicas: 2}
     writer.start();
     const restarted = new Redis({ host: "127.0.0.1", port: cluster.clientPort(1), lazyConnect: true });
     restarted.on("error", () => undefined);
-    etcd.pause();
+    await etcd.pause();
     try {
       for (const index of MANAGERS) process.kill(cluster.pidOf(`manager-${index}`) as number, "SIGKILL");
       await cluster.kill("node-1");

@@ -4,6 +4,7 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import http from "node:http";
 import https from "node:https";
@@ -16,8 +17,8 @@ import { waitFor } from "./wait-for.ts";
 
 export interface Etcd {
   readonly url: string;
-  /** Freezes and thaws the process: it neither answers nor refuses. */
-  pause(): void;
+  /** Freezes the process: once resolved it neither answers nor refuses, until `resume`. */
+  pause(): Promise<void>;
   resume(): void;
   stop(): Promise<void>;
 }
@@ -58,7 +59,10 @@ export async function startEtcd(tls?: EtcdTls): Promise<Etcd> {
     if (!isUp) throw new OperatingError("NoEtcd", "etcd ended at its start five times");
     return {
       url,
-      pause: () => child.kill("SIGSTOP"),
+      pause: async () => {
+        child.kill("SIGSTOP");
+        await waitFor(() => isStopped(child.pid as number), { what: "etcd to stop" });
+      },
       resume: () => child.kill("SIGCONT"),
       stop: async () => {
         const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -131,4 +135,12 @@ export function askEtcd(
   request.on("error", reject);
   request.end(body === undefined ? undefined : JSON.stringify(body));
   return promise;
+}
+
+/** Whether all threads are: the signal is sent to the process, and its threads stop one by one. */
+function isStopped(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks))
+    return spawnSync("ps", ["-o", "stat=", "-p", `${pid}`], { encoding: "utf8" }).stdout.startsWith("T");
+  return readdirSync(tasks).every((task) => /^State:\tT/m.test(readFileSync(`${tasks}/${task}/status`, "utf8")));
 }

@@ -185,3 +185,13 @@ test("a scan keeps its slot from being flushed by age for a while", async () => 
   await tick(2 * AGE_TICKS);
   expect(flushed()).toBe(2);
 });
+
+test("an idle cache comes down to its limit, though one flush gives up only a part", async () => {
+  const MIB = 1024 * 1024;
+  await open({ engine: { cacheBytes: 4 * MIB, dirtyLimitBytes: 64 * MIB, slotDirtyBytes: 64 * MIB } });
+  for (let i = 0; i < 15_000; i++) await write(`k${i}`, 1000);
+  await harness.engine.flusher.flushAll();
+  expect(harness.engine.stats.cacheBytes).toBeGreaterThan(4 * MIB);
+  await tick(200);
+  expect(harness.engine.stats.cacheBytes).toBeLessThanOrEqual(4 * MIB);
+});

@@ -160,7 +160,7 @@ describe.runIf(hasEtcd())("three managers on one etcd", () => {
     await waitForLeader(managersOf(members));
     await client.putTable("t", putTableRequest());
     const before = await client.cluster();
-    etcd?.pause();
+    await etcd?.pause();
     try {
       await waitFor(() => managersOf(members).every(({ isLeading }) => !isLeading), { what: "leases to run out" });
       await expect(client.status()).rejects.toMatchObject({ code: expect.stringMatching(/NoLeader|StoreUnavailable/) });

@@ -30,7 +30,7 @@ describe.runIf(hasEtcd())("on a real etcd", () => {
   test("a call that gets no answer fails after its time-out, and the next works again", async () => {
     const store = open(300);
     await store.commit({ compares: [], writes: [{ kind: "put", key: "/t/x", value: Buffer.from("1") }] });
-    etcd?.pause();
+    await etcd?.pause();
     try {
       await expect(store.get("/t/x")).rejects.toMatchObject({ code: "StoreUnavailable" });
     } finally {
