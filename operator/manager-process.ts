@@ -3,8 +3,9 @@
  * Refuses to start without the cluster's secret, and with both or neither of etcd and a data directory.
  */
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { type Clock, SystemClock } from "../node/base/clock.ts";
+import { makeDirectory } from "../node/base/directories.ts";
 import { messageOf, OperatingError } from "../node/base/errors.ts";
 import { createLogger, type Logger } from "../node/base/log.ts";
 import { Metrics } from "../node/base/metrics.ts";
@@ -114,7 +115,7 @@ async function openStore(
     throw new OperatingError("InvalidOption", "give either --etcd or --data-dir: where the metadata are kept");
   }
   if (!hasEtcd) {
-    mkdirSync(options.dataDir, { recursive: true });
+    makeDirectory(options.dataDir);
     return EmbeddedMetadataStore.open(options.dataDir, deps.clock);
   }
   const credentials = readEtcdCredentials(options);

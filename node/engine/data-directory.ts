@@ -19,7 +19,6 @@ import {
   existsSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -29,6 +28,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { makeDirectory } from "../base/directories.ts";
 import { codeOf, messageOf, OperatingError } from "../base/errors.ts";
 import { type ClusterId, type NodeId, parseClusterId, parseNodeId } from "../meta/ids.ts";
 
@@ -128,7 +128,7 @@ export function setAsideRetired(path: string): string | undefined {
     const identity = readIdentity(path);
     if (identity === undefined) return undefined;
     const target = join(path, `retired-${identity.node}`);
-    mkdirSync(target, { recursive: true });
+    makeDirectory(target);
     // The identity last: until then a start finds the same id, and this is done again.
     for (const name of [...OWNED, IDENTITY]) {
       if (existsSync(join(path, name))) renameSync(join(path, name), join(target, name));
@@ -143,8 +143,8 @@ export function setAsideRetired(path: string): string | undefined {
 
 function makeWritable(path: string): void {
   const probe = join(path, `.probe-${process.pid}`);
+  makeDirectory(path);
   try {
-    mkdirSync(path, { recursive: true });
     closeSync(openSync(probe, "wx"));
     unlinkSync(probe);
   } catch (cause) {

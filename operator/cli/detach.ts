@@ -1,8 +1,9 @@
 /** `pika up -d`: starts the supervising process in the background and returns when the cluster is ready or failed. */
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Clock, delay } from "../../node/base/clock.ts";
+import { makeDirectory } from "../../node/base/directories.ts";
 import { OperatingError } from "../../node/base/errors.ts";
 import type { Output } from "./output.ts";
 import { isOurProcess, StateDirectory } from "./state-directory.ts";
@@ -29,7 +30,7 @@ export async function startDetached(options: UpOptions, deps: DetachDeps): Promi
       `cluster ${plan.cluster} already runs (process ${before.supervisorPid}); change it with ${state.commandFor("apply")}, stop it with ${state.commandFor("down")}`,
     );
   }
-  mkdirSync(state.path, { recursive: true });
+  makeDirectory(state.path);
   const logFile = join(state.path, "up.log");
   const fileArgs = options.files.flatMap((file) => ["-f", resolve(file)]);
   const etcdArgs = options.etcd.flatMap((url) => ["--etcd", url]);

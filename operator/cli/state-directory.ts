@@ -9,9 +9,10 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { makeDirectory } from "../../node/base/directories.ts";
 import { OperatingError } from "../../node/base/errors.ts";
 
 const childRecord = z.object({ name: z.string(), pid: z.int() });
@@ -55,7 +56,7 @@ export class StateDirectory {
 
   /** Makes the directory and the secret where they do not exist. */
   prepare(): void {
-    mkdirSync(join(this.path, "logs"), { recursive: true });
+    makeDirectory(join(this.path, "logs"));
     if (!existsSync(this.secretFile)) {
       writeFileSync(this.secretFile, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600, flag: "wx" });
     }

@@ -73,11 +73,11 @@ test("a node has its id before it joins a cluster, and joins one only", () => {
   expect(DataDirectory.open({ path, cluster: undefined }).identity.cluster).toBe(cluster);
 });
 
-test("what cannot be written is refused", () => {
+test("what is no directory is refused", () => {
   const path = fresh();
   mkdirSync(join(path, ".."), { recursive: true });
   writeFileSync(path, "a file");
-  expect(() => DataDirectory.open({ path, cluster })).toThrow(coded("DataDirectoryNotWritable"));
+  expect(() => DataDirectory.open({ path, cluster })).toThrow(coded("NoDirectory"));
 });
 
 test("one process at a time; a lock that a dead one left is taken over", () => {
