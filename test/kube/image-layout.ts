@@ -1,6 +1,6 @@
 /**
  * What is in the product's image and where: the one place that says it. The test cluster's image is made from it
- * without a registry, and the Dockerfile is to give the same layout.
+ * without a registry, the Dockerfile gives the same, and dockerfile.test.ts compares both.
  */
 
 /** Nobody in particular: the image runs as a user that is not root, and over a read-only root. */
