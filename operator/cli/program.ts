@@ -65,8 +65,10 @@ function parsePortBase(text: string): number {
   return port;
 }
 
-function collect(text: string, previous: readonly string[]): readonly string[] {
-  return [...previous, ...text.split(",").filter((part) => part !== "")];
+/** A list is given by commas or by repeating the option. */
+function collect(text: string, previous: readonly string[] = []): readonly string[] {
+  const parts = text.split(",").map((part) => part.trim());
+  return [...previous, ...parts.filter((part) => part !== "")];
 }
 
 const files = () =>
@@ -200,11 +202,13 @@ function addProcess(program: Command, verb: ProcessVerb, deps: ProgramDeps): voi
   const command = program.command(verb.name).description(verb.summary);
   for (const [name, spec] of Object.entries(verb.options)) {
     const shown = Array.isArray(spec.default) ? spec.default.join(",") : String(spec.default);
-    command.addOption(
-      new Option(`--${flagName(name)} <${spec.kind}>`, `${spec.help} (default: ${shown === "" ? "none" : shown})`),
+    const option = new Option(
+      `--${flagName(name)} <${spec.kind}>`,
+      `${spec.help} (default: ${shown === "" ? "none" : shown})`,
     );
+    command.addOption(spec.kind === "list" ? option.argParser(collect) : option);
   }
-  command.action((flags: Record<string, string>) => {
+  command.action((flags: Record<string, string | readonly string[]>) => {
     const fromEnvironment = Object.fromEntries(
       Object.keys(verb.options).map((name) => [name, deps.environment[environmentName(name)]]),
     );
