@@ -34,6 +34,12 @@ export const managerOptions = {
     help: "prefix of all keys in the store",
   },
   clusterId: { kind: "text", default: "", pattern: /^([0-9a-f]{32})?$/, help: "the cluster that must be in the store" },
+  newClusterId: {
+    kind: "text",
+    default: "",
+    pattern: /^([0-9a-f]{32})?$/,
+    help: "the cluster that is made in a store that has none, and must be there otherwise",
+  },
   secretFile: { kind: "text", default: "", help: "file with the cluster's secrets, one a line, at most two" },
   logLevel: {
     kind: "choice",
@@ -93,6 +99,7 @@ export async function runManager(
       programVersion: deps.programVersion,
       ...(options.announceUrl === "" ? {} : { announceUrl: options.announceUrl }),
       ...(options.clusterId === "" ? {} : { clusterId: options.clusterId }),
+      ...(options.newClusterId === "" ? {} : { newClusterId: options.newClusterId }),
     },
     { store, clock, logger, metrics, onFatal: (error) => failed.reject(error) },
   );

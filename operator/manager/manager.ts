@@ -6,7 +6,7 @@
  */
 
 import { hostname } from "node:os";
-import type { Clock } from "../../node/base/clock.ts";
+import type { Clock, Timer } from "../../node/base/clock.ts";
 import { messageOf, OperatingError } from "../../node/base/errors.ts";
 import type { Service } from "../../node/base/lifecycle.ts";
 import type { Logger } from "../../node/base/log.ts";
@@ -35,6 +35,8 @@ export interface ManagerOptions {
   readonly secrets: readonly string[];
   /** The id that the metadata must have, where it is known. */
   readonly clusterId?: string;
+  /** The id that the cluster gets where there is none yet, and must have otherwise; absent: a random one. */
+  readonly newClusterId?: string;
   readonly programVersion: string;
   /** Whole seconds; 5,000 when absent. */
   readonly leaseTtlMs?: number;
@@ -57,6 +59,8 @@ const DEFAULT_LEASE_TTL_MS = 5000;
 const DEFAULT_HEARTBEAT_MS = 500;
 /** With heartbeats of 500 ms three may be lost before a node that leads must stop. */
 const DEFAULT_GRANT_MS = 2000;
+/** Between two looks at a store that has not answered since the start; each look may itself wait for the store. */
+const CHECK_AGAIN_MS = 500;
 /** A call passed on may be a long poll of 30 s. */
 const PASSED_CALL_TIMEOUT_MS = 40_000;
 
@@ -70,16 +74,19 @@ export class Manager implements Service {
   #url = "";
   #election: Election | undefined;
   #session: LeaderSession | undefined;
+  /** Why the store could not be asked whose metadata it has, until it was. */
+  #checkFault: string | undefined;
+  #checkTimer: Timer | undefined;
+  #isStopped = false;
 
   constructor(options: ManagerOptions, deps: ManagerDeps) {
     if (options.secrets.length === 0 || options.secrets.includes("")) {
       throw new OperatingError("InvalidOption", "a manager needs the cluster's secret, and it must not be empty");
     }
-    if (options.clusterId !== undefined && parseClusterId(options.clusterId) === undefined) {
-      throw new OperatingError(
-        "InvalidOption",
-        `clusterId is ${options.clusterId}; it must be 32 lower-case hex digits`,
-      );
+    for (const name of ["clusterId", "newClusterId"] as const) {
+      const id = options[name];
+      if (id === undefined || parseClusterId(id) !== undefined) continue;
+      throw new OperatingError("InvalidOption", `${name} is ${id}; it must be 32 lower-case hex digits`);
     }
     this.#options = options;
     this.#deps = deps;
@@ -92,7 +99,7 @@ export class Manager implements Service {
       session: () => (this.#election?.isLeading ? this.#session : undefined),
       passOn: (call) => this.#passOn(call),
       unreadyReason: () => this.#unreadyReason(),
-      storeFault: () => this.#election?.storeFault,
+      storeFault: () => this.#storeFault,
     });
     this.#observe();
   }
@@ -110,11 +117,60 @@ export class Manager implements Service {
     return this.#session?.state?.clusterId;
   }
 
-  /** @throws OperatingError when the port is taken, the metadata are another cluster's, or lost. */
+  /**
+   * A store that does not answer is no error: the manager serves, says so in /readyz, and takes part once it answers.
+   * @throws OperatingError when the port is taken, the metadata are another cluster's, or lost.
+   */
   async start(): Promise<void> {
-    await this.#checkCluster();
     await this.#server.start();
     this.#url = this.#options.announceUrl ?? `http://${reachableHost(this.#options.host)}:${this.#server.port}`;
+    try {
+      await this.#checkCluster();
+    } catch (error) {
+      if (!isStoreAway(error)) {
+        await this.#server.stop();
+        throw error;
+      }
+      this.#deps.logger.warn({ error: messageOf(error) }, "the metadata store could not be asked");
+      this.#checkFault = messageOf(error);
+      this.#checkAgainSoon();
+      return;
+    }
+    await this.#campaign();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#checkTimer?.cancel();
+    await this.#server.stop();
+    await this.#election?.stop();
+    this.#endSession();
+    this.#caller.close();
+  }
+
+  get #storeFault(): string | undefined {
+    return this.#election === undefined ? this.#checkFault : this.#election.storeFault;
+  }
+
+  #checkAgainSoon(): void {
+    if (this.#isStopped) return;
+    this.#checkTimer = this.#deps.clock.after(CHECK_AGAIN_MS, () => void this.#checkAgain());
+  }
+
+  /** No part is taken in an election before it is known whose metadata they are. */
+  async #checkAgain(): Promise<void> {
+    try {
+      await this.#checkCluster();
+      if (!this.#isStopped) await this.#campaign();
+    } catch (error) {
+      if (this.#isStopped) return;
+      this.#checkFault = messageOf(error);
+      if (error instanceof OperatingError && isFatal(error)) this.#deps.onFatal(error);
+      else this.#checkAgainSoon();
+    }
+  }
+
+  async #campaign(): Promise<void> {
     this.#election = new Election(
       { self: { id: this.#id, url: this.url }, leaseTtlMs: this.#options.leaseTtlMs ?? DEFAULT_LEASE_TTL_MS },
       {
@@ -128,25 +184,20 @@ export class Manager implements Service {
     await this.#election.start();
   }
 
-  async stop(): Promise<void> {
-    await this.#server.stop();
-    await this.#election?.stop();
-    this.#endSession();
-    this.#caller.close();
-  }
-
-  /** A store that cannot be asked now is checked again at the election. */
+  /** Asked at the start and again at each election: the metadata may be exchanged meanwhile. */
   async #checkCluster(): Promise<void> {
-    const expected = this.#options.clusterId;
+    const { clusterId, newClusterId, prefix } = this.#options;
+    const expected = clusterId ?? newClusterId;
     if (expected === undefined) return;
     const entry = await this.#deps.store.get(this.#keys.cluster);
     if (entry === undefined) {
-      const text = `the metadata under ${this.#options.prefix} are gone, but cluster ${expected} is expected there`;
+      if (clusterId === undefined) return;
+      const text = `the metadata under ${prefix} are gone, but cluster ${expected} is expected there`;
       throw new OperatingError("MetadataLost", `${text}; restore them, or run pika recover`);
     }
     const found = decodeCluster(entry);
     if (found === expected) return;
-    const text = `the metadata under ${this.#options.prefix} are of cluster ${found}, expected is ${expected}`;
+    const text = `the metadata under ${prefix} are of cluster ${found}, expected is ${expected}`;
     throw new OperatingError("WrongCluster", `${text}; give another prefix or another store`);
   }
 
@@ -188,7 +239,7 @@ export class Manager implements Service {
 
   async #load(session: LeaderSession): Promise<void> {
     await this.#checkCluster();
-    await session.load(randomHex(16) as ClusterId);
+    await session.load((this.#options.newClusterId ?? randomHex(16)) as ClusterId);
   }
 
   #endSession(): void {
@@ -214,7 +265,7 @@ export class Manager implements Service {
   #unreadyReason(): string | undefined {
     if (this.isLeading) return undefined;
     if (this.#session !== undefined) return "reading the metadata";
-    const fault = this.#election?.storeFault;
+    const fault = this.#storeFault;
     if (this.#election?.leader !== undefined) return undefined;
     return fault === undefined ? "no manager leads" : `no manager leads: ${fault}`;
   }
@@ -241,6 +292,10 @@ export class Manager implements Service {
       return [...(session?.state?.nodes.keys() ?? [])].filter((node) => session?.observed.isAlive(node)).length;
     });
   }
+}
+
+function isStoreAway(error: unknown): boolean {
+  return error instanceof OperatingError && error.code === "StoreUnavailable";
 }
 
 function isFatal(error: OperatingError): boolean {

@@ -172,6 +172,7 @@ export class ManagerClient {
   ): Promise<T> {
     const { managers } = this.#options;
     let failure: unknown;
+    let refusal: HttpReply | undefined;
     for (let i = 0; i < managers.length; i++) {
       const index = (this.#preferred + i) % managers.length;
       try {
@@ -182,7 +183,10 @@ export class ManagerClient {
           body: body && JSON.stringify(body),
           timeoutMs: this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
         });
-        if (reply.status === 503 && i < managers.length - 1) continue;
+        if (reply.status === 503) {
+          refusal = reply;
+          continue;
+        }
         this.#preferred = index;
         return readReply(reply, schema);
       } catch (error) {
@@ -190,6 +194,8 @@ export class ManagerClient {
         failure = error;
       }
     }
+    // What one of them says is in the way is worth more than that others did not answer.
+    if (refusal !== undefined) return readReply(refusal, schema);
     throw new OperatingError("ManagerUnavailable", `no manager answered (${managers.join(", ")})`, { cause: failure });
   }
 }

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { OperatingError } from "../../../node/base/errors.ts";
+import type { MetadataStore } from "../../../operator/manager/store/metadata-store.ts";
 import { Playground, putClusterRequest, putTableRequest, waitForLeader } from "../../support/managers.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
@@ -163,6 +165,95 @@ describe("one manager on the embedded store", () => {
     await expect(play.manager(await play.embedded(), { port })).rejects.toMatchObject({
       code: "ListenFailed",
       message: expect.stringContaining(`127.0.0.1:${port}`),
+    });
+  });
+});
+
+const OURS = "a".repeat(32);
+const THEIRS = "b".repeat(32);
+
+/** The store, whose every call fails while `isAway`. */
+function unreliable(store: MetadataStore) {
+  const weather = { isAway: true };
+  const proxy = new Proxy(store, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        if (!weather.isAway || name === "close" || name === "watch") return Reflect.apply(member, target, args);
+        return Promise.reject(new OperatingError("StoreUnavailable", "etcd at http://there:2379 does not answer"));
+      };
+    },
+  });
+  return { store: proxy, weather };
+}
+
+async function readiness(url: string): Promise<{ status: number; text: string }> {
+  const reply = await fetch(`${url}/readyz`);
+  return { status: reply.status, text: await reply.text() };
+}
+
+describe("a manager that is told its cluster's id", () => {
+  test.each(["clusterId", "newClusterId"] as const)("starts without its store and says so, %s", async (option) => {
+    const directory = await play.path("metadata");
+    const first = await play.manager(await play.embedded(directory), { newClusterId: OURS });
+    await waitForLeader([first.manager]);
+    await first.manager.stop();
+    const { store, weather } = unreliable(first.store);
+    const { manager, fatal } = await play.manager(store, { [option]: OURS });
+    expect((await fetch(`${manager.url}/healthz`)).status).toBe(200);
+    const away = await readiness(manager.url);
+    expect(away.status).toBe(503);
+    expect(away.text).toContain("etcd at http://there:2379 does not answer");
+    const nobody = { url: "http://127.0.0.1:1" };
+    await expect(play.client([manager, nobody]).status()).rejects.toMatchObject({
+      code: "StoreUnavailable",
+      message: expect.stringContaining("etcd at http://there:2379 does not answer"),
+    });
+    weather.isAway = false;
+    await waitForLeader([manager]);
+    expect(await readiness(manager.url)).toEqual({ status: 200, text: "ok\n" });
+    expect(manager.clusterId).toBe(OURS);
+    expect(fatal).toEqual([]);
+  });
+
+  test("ends when the store that answers at last is another cluster's, and never leads there", async () => {
+    const inner = await play.embedded();
+    const owner = await play.manager(inner, { newClusterId: THEIRS });
+    await waitForLeader([owner.manager]);
+    await owner.manager.stop();
+    const { store, weather } = unreliable(inner);
+    const { manager, fatal } = await play.manager(store, { clusterId: OURS });
+    weather.isAway = false;
+    await waitFor(() => fatal[0]);
+    expect(fatal[0]).toMatchObject({ code: "WrongCluster", message: expect.stringContaining(THEIRS) });
+    expect(manager.isLeading).toBe(false);
+    expect((await inner.list("/pika/test/demo/")).entries.filter(({ key }) => key.includes("manager"))).toEqual([]);
+  });
+
+  test("stops while it still waits for its store", async () => {
+    const { store } = unreliable(await play.embedded());
+    const { manager, fatal } = await play.manager(store, { clusterId: OURS });
+    await manager.stop();
+    expect(fatal).toEqual([]);
+    await expect(fetch(`${manager.url}/healthz`)).rejects.toThrow();
+  });
+
+  test("makes a new cluster by that id where there is none, and refuses any other", async () => {
+    const store = await play.embedded();
+    const { manager } = await play.manager(store, { newClusterId: OURS });
+    await waitForLeader([manager]);
+    expect((await play.client([manager]).cluster()).clusterId).toBe(OURS);
+    const again = await play.manager(store, { newClusterId: OURS });
+    expect(again.fatal).toEqual([]);
+    await expect(play.manager(store, { newClusterId: THEIRS })).rejects.toMatchObject({ code: "WrongCluster" });
+    expect((await play.client([manager]).cluster()).clusterId).toBe(OURS);
+  });
+
+  test("refuses an id that is none", async () => {
+    const store = await play.embedded();
+    await expect(play.manager(store, { newClusterId: "x" })).rejects.toMatchObject({
+      message: expect.stringContaining("newClusterId is x"),
     });
   });
 });
