@@ -6,12 +6,14 @@
 
 import { type Clock, delay } from "../../node/base/clock.ts";
 import { OperatingError } from "../../node/base/errors.ts";
+import { TOTAL_DEADLINE_MS } from "./local-cluster.ts";
 import type { LocalPlan } from "./local-plan.ts";
 import type { Output } from "./output.ts";
 import { type ClusterRecord, isOurProcess, StateDirectory } from "./state-directory.ts";
-import { describeReady, planFiles, readFiles } from "./up.ts";
+import { describeReady, describeWaiting, planFiles, readFiles } from "./up.ts";
 
-const DEADLINE_MS = 90_000;
+/** The supervising process itself gives up before. */
+const DEADLINE_MS = TOTAL_DEADLINE_MS + 30_000;
 const POLL_MS = 50;
 
 export interface ApplyDeps {
@@ -72,6 +74,7 @@ function describeChange(plan: LocalPlan, record: ClusterRecord): string[] {
 
 async function untilApplied(state: StateDirectory, generation: number, deps: ApplyDeps): Promise<void> {
   const deadlineMs = deps.clock.monotonicMs() + DEADLINE_MS;
+  let told = "";
   while (deps.clock.monotonicMs() < deadlineMs) {
     const record = state.readRecord();
     if (!record) throw new OperatingError("NotRunning", "the cluster was stopped meanwhile");
@@ -82,6 +85,10 @@ async function untilApplied(state: StateDirectory, generation: number, deps: App
     }
     if (record.generation > generation && record.phase === "failed") {
       throw new OperatingError("NotApplied", record.message);
+    }
+    if (record.generation > generation && record.phase === "starting" && record.message !== told) {
+      told = record.message;
+      if (told !== "") deps.output.line(describeWaiting(told));
     }
     deps.output.status("applying");
     await delay(deps.clock, POLL_MS, deps.signal);

@@ -5,9 +5,10 @@ import { join, resolve } from "node:path";
 import { type Clock, delay } from "../../node/base/clock.ts";
 import { makeDirectory } from "../../node/base/directories.ts";
 import { OperatingError } from "../../node/base/errors.ts";
+import { TOTAL_DEADLINE_MS } from "./local-cluster.ts";
 import type { Output } from "./output.ts";
 import { isOurProcess, StateDirectory } from "./state-directory.ts";
-import { describeReady, planFiles, readFiles, type UpOptions } from "./up.ts";
+import { describeReady, describeWaiting, planFiles, readFiles, type UpOptions } from "./up.ts";
 
 export interface DetachDeps {
   readonly output: Output;
@@ -16,7 +17,8 @@ export interface DetachDeps {
   readonly detach: (args: readonly string[], logFile: string) => number;
 }
 
-const DEADLINE_MS = 90_000;
+/** The background process itself gives up before. */
+const DEADLINE_MS = TOTAL_DEADLINE_MS + 30_000;
 const POLL_MS = 50;
 
 /** @throws OperatingError with what the background process said when it failed to start. */
@@ -46,8 +48,13 @@ export async function startDetached(options: UpOptions, deps: DetachDeps): Promi
   const pid = deps.detach(args, logFile);
   deps.output.status(`starting ${plan.cluster}`);
   const deadlineMs = deps.clock.monotonicMs() + DEADLINE_MS;
+  let told = "";
   while (deps.clock.monotonicMs() < deadlineMs) {
     const record = state.readRecord();
+    if (record?.supervisorPid === pid && record.phase === "starting" && record.message !== told) {
+      told = record.message;
+      if (told !== "") deps.output.line(describeWaiting(told));
+    }
     if (record?.supervisorPid === pid && record.phase === "ready") {
       deps.output.status("");
       for (const line of describeReady(plan)) deps.output.line(line);

@@ -29,12 +29,53 @@ export interface LocalClusterDeps {
 
 export interface Progress {
   readonly text: string;
+  /** What is in the way outside of this cluster: the metadata store does not answer, and why. */
+  readonly fault?: string;
 }
 
 /** Between two questions to the manager while starting. */
 const POLL_MS = 100;
 /** Not ready after this long is an error that says what is missing; the processes go on. */
 const READY_DEADLINE_MS = 60_000;
+/** Time without the metadata store does not count to that, as somebody must start it; but there is an end to it, too. */
+export const TOTAL_DEADLINE_MS = 600_000;
+
+/** How long one `apply` goes on, and whom it tells what it waits for. */
+class Patience {
+  readonly signal: AbortSignal;
+  readonly #clock: Clock;
+  readonly #startMs: number;
+  readonly #onProgress: (progress: Progress) => void;
+  #endMs: number;
+
+  constructor(
+    clock: Clock,
+    { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+  ) {
+    this.#clock = clock;
+    this.#startMs = clock.monotonicMs();
+    this.#endMs = this.#startMs + READY_DEADLINE_MS;
+    this.signal = signal;
+    this.#onProgress = onProgress;
+  }
+
+  tell(text: string): void {
+    this.#onProgress({ text });
+  }
+
+  /** Tells what it waits for, and waits a little. @throws OperatingError `NotReady` with what is missing when the time is over. */
+  async wait(missing: string, cause?: unknown): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    const isStoreAway = cause instanceof OperatingError && cause.code === "StoreUnavailable";
+    if (isStoreAway) this.#endMs = Math.min(nowMs + READY_DEADLINE_MS, this.#startMs + TOTAL_DEADLINE_MS);
+    this.#onProgress({ text: missing, ...(isStoreAway ? { fault: missing } : {}) });
+    if (nowMs >= this.#endMs) {
+      const seconds = Math.round((nowMs - this.#startMs) / 1000);
+      throw new OperatingError("NotReady", `not ready after ${seconds} s: ${missing}`, { cause });
+    }
+    await delay(this.#clock, POLL_MS, this.signal);
+  }
+}
 
 export class LocalCluster {
   readonly #deps: LocalClusterDeps;
@@ -45,8 +86,8 @@ export class LocalCluster {
 
   /**
    * Makes the plan true. `generation` grows with each plan.
-   * @throws OperatingError `NotReady` with what is missing, when the deadline passes; the manager's own error when it
-   *   refuses the plan; the signal's reason when it aborts.
+   * @throws OperatingError `NotReady` with what is missing, 60 s after the metadata store answers or at the total
+   *   deadline; the manager's own error when it refuses the plan; the signal's reason when it aborts.
    */
   async apply(options: {
     readonly plan: LocalPlan;
@@ -55,12 +96,12 @@ export class LocalCluster {
     readonly signal: AbortSignal;
   }): Promise<StatusReply> {
     const { plan, generation, onProgress, signal } = options;
-    const deadlineMs = this.#deps.clock.monotonicMs() + READY_DEADLINE_MS;
+    const patience = new Patience(this.#deps.clock, { signal, onProgress });
     this.#deps.supervisor.ensure(this.#deps.specify(plan));
     const owner = `local/${plan.cluster}`;
     const hashesOf = (password: string) => (password === "" ? [] : [this.#deps.hashPassword(password)]);
-    onProgress({ text: "waiting for the manager" });
-    await this.#untilAccepted({ deadlineMs, signal, onProgress }, () =>
+    patience.tell("waiting for the manager");
+    await this.#untilAccepted(patience, () =>
       this.#deps.manager.putCluster({
         owner,
         generation,
@@ -68,7 +109,7 @@ export class LocalCluster {
       }),
     );
     for (const table of plan.tables) {
-      await this.#untilAccepted({ deadlineMs, signal, onProgress }, () =>
+      await this.#untilAccepted(patience, () =>
         this.#deps.manager.putTable(table.name, {
           owner,
           generation,
@@ -82,49 +123,35 @@ export class LocalCluster {
         }),
       );
     }
-    return await this.#untilReady({ deadlineMs, signal, onProgress, tableCount: plan.tables.length });
+    return await this.#untilReady(patience, plan.tables.length);
   }
 
-  async #untilAccepted(
-    limits: {
-      readonly deadlineMs: number;
-      readonly signal: AbortSignal;
-      readonly onProgress: (progress: Progress) => void;
-    },
-    put: () => Promise<unknown>,
-  ): Promise<void> {
+  async #untilAccepted(patience: Patience, put: () => Promise<unknown>): Promise<void> {
     for (;;) {
       try {
         await put();
         return;
       } catch (error) {
-        const isPassing = error instanceof OperatingError && PASSING.has(error.code);
-        if (!isPassing || this.#deps.clock.monotonicMs() >= limits.deadlineMs) throw error;
-        if (error.code === "StoreUnavailable") limits.onProgress({ text: error.message });
+        if (!(error instanceof OperatingError && PASSING.has(error.code))) throw error;
+        await patience.wait(error.message, error);
       }
-      await delay(this.#deps.clock, POLL_MS, limits.signal);
     }
   }
 
-  async #untilReady(options: {
-    readonly deadlineMs: number;
-    readonly signal: AbortSignal;
-    readonly onProgress: (progress: Progress) => void;
-    readonly tableCount: number;
-  }): Promise<StatusReply> {
-    let missing = "the manager has not answered";
-    while (this.#deps.clock.monotonicMs() < options.deadlineMs) {
+  async #untilReady(patience: Patience, tableCount: number): Promise<StatusReply> {
+    for (;;) {
+      let missing: string;
+      let cause: unknown;
       try {
         const status = await this.#deps.manager.status();
-        if (status.isReady && status.tables.total >= options.tableCount) return status;
+        if (status.isReady && status.tables.total >= tableCount) return status;
         missing = describeProgress(status);
       } catch (error) {
         missing = messageOf(error);
+        cause = error;
       }
-      options.onProgress({ text: missing });
-      await delay(this.#deps.clock, POLL_MS, options.signal);
+      await patience.wait(missing, cause);
     }
-    throw new OperatingError("NotReady", `not ready after ${READY_DEADLINE_MS / 1000} s: ${missing}`);
   }
 }
 

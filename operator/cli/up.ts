@@ -10,7 +10,7 @@ import { createServer } from "node:net";
 import { type Clock, delay } from "../../node/base/clock.ts";
 import { codeOf, messageOf, OperatingError } from "../../node/base/errors.ts";
 import { formatProblem, type ManifestFile, readManifest } from "../api/v1alpha1/manifest.ts";
-import { describeProgress, LocalCluster, type ManagerPort } from "./local-cluster.ts";
+import { describeProgress, LocalCluster, type ManagerPort, TOTAL_DEADLINE_MS } from "./local-cluster.ts";
 import { type LocalPlan, planLocalCluster } from "./local-plan.ts";
 import { specifyProcesses } from "./local-processes.ts";
 import type { Output } from "./output.ts";
@@ -201,7 +201,7 @@ class UpRun {
         plan: this.#plan,
         generation: this.#generation,
         signal: controller.signal,
-        onProgress: ({ text }) => output.status(text),
+        onProgress: ({ text, fault }) => this.#showProgress(text, fault),
       });
       output.status("");
       for (const note of status.notes) output.line(`note: ${note}`);
@@ -215,6 +215,17 @@ class UpRun {
     } finally {
       this.#deps.signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** A fault is a line of its own, once, as a status line may have no room for it; others read it in the record. */
+  #showProgress(text: string, fault: string | undefined): void {
+    const { output } = this.#deps;
+    const told = fault ?? "";
+    if (this.#message !== told) {
+      if (told !== "") output.line(describeWaiting(told));
+      this.#setPhase("starting", told);
+    }
+    output.status(fault === undefined ? text : "");
   }
 
   #reload(): void {
@@ -269,6 +280,11 @@ class UpRun {
 
 function managerUrls(plan: LocalPlan): string[] {
   return plan.managerPorts.map((port) => `http://127.0.0.1:${port}`);
+}
+
+/** What to tell a person while an `apply` cannot go on for a fault outside of the cluster. */
+export function describeWaiting(fault: string): string {
+  return `waiting, for at most ${TOTAL_DEADLINE_MS / 60_000} minutes: ${fault}`;
 }
 
 /** What to tell a person once the cluster serves. */

@@ -177,3 +177,30 @@ spec: {clusterRef: {name: demo}, slots: 4, replicas: 2}
     expect(await writer.faults(cluster.clientPort(2))).toEqual([]);
   }, 90_000);
 });
+
+describe.skipIf(!hasEtcd())("a cluster that is started before its etcd answers", () => {
+  test("says why it waits, also with -d, and comes up once etcd answers", async () => {
+    const etcd = await startEtcd();
+    const cluster = await LocalClusterProcess.create("demo", 3);
+    try {
+      await etcd.pause();
+      const up = cluster.up(QUICKSTART, ["--etcd", etcd.url]);
+      const reason = `etcd at ${etcd.url} does not answer`;
+      await waitFor(() => cluster.record.message.includes(reason), { timeoutMs: 30_000, what: "the reason" });
+      expect(cluster.record.phase).toBe("starting");
+      const manager = `http://127.0.0.1:${cluster.portBase}`;
+      expect((await fetch(`${manager}/healthz`)).status).toBe(200);
+      expect(await (await fetch(`${manager}/readyz`)).text()).toContain(reason);
+      etcd.resume();
+      const { code, stdout, stderr } = await up;
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(new RegExp(`^waiting, for at most 10 minutes: .*${reason}`, "m"));
+      expect(stdout).toContain("ready: cluster demo");
+      expect(cluster.record).toMatchObject({ phase: "ready", message: "" });
+    } finally {
+      etcd.resume();
+      await cluster.remove();
+      await etcd.stop();
+    }
+  }, 120_000);
+});

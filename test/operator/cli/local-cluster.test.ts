@@ -26,8 +26,7 @@ const statusOf = (isReady: boolean): StatusReply =>
     notes: [],
   }) as unknown as StatusReply;
 
-function setUp(manager: Partial<ManagerPort>) {
-  const clock = new VirtualClock();
+function setUp(manager: Partial<ManagerPort>, clock = new VirtualClock()) {
   const calls: string[] = [];
   const launched: string[] = [];
   const supervisor = new Supervisor({
@@ -62,14 +61,14 @@ function setUp(manager: Partial<ManagerPort>) {
   return { clock, calls, launched, progress, controller, applied };
 }
 
-async function run<T>(clock: VirtualClock, promise: Promise<T>): Promise<T> {
+async function run<T>(clock: VirtualClock, promise: Promise<T>, stepMs = 100): Promise<T> {
   let isDone = false;
   const watched = promise.finally(() => {
     isDone = true;
   });
   watched.catch(() => {});
   await settle();
-  for (let step = 0; !isDone && step < 2000; step++) await clock.advanceAsync(100);
+  for (let step = 0; !isDone && step < 2000; step++) await clock.advanceAsync(stepMs);
   return watched;
 }
 
@@ -103,6 +102,45 @@ describe("LocalCluster", () => {
     });
     await run(clock, applied);
     expect(progress).toContain("etcd at x does not answer");
+  });
+
+  test("waits for an etcd that comes back after minutes, then has its usual time", async () => {
+    const away = new OperatingError("StoreUnavailable", "etcd at x does not answer");
+    const clock = new VirtualClock();
+    const startMs = clock.monotonicMs();
+    const passedMs = () => clock.monotonicMs() - startMs;
+    let puts = 0;
+    const manager: Partial<ManagerPort> = {
+      putCluster: async () => {
+        if (passedMs() < 300_000) throw away;
+        puts++;
+      },
+      status: async () => {
+        if (passedMs() < 330_000) throw away;
+        return statusOf(passedMs() > 380_000);
+      },
+    };
+    const { applied, progress, calls } = setUp(manager, clock);
+    expect((await run(clock, applied, 1000)).isReady).toBe(true);
+    expect([puts, calls]).toEqual([1, ["table orders hash of pw"]]);
+    expect(progress).toContain("etcd at x does not answer");
+  });
+
+  test.each(["putCluster", "status"])("gives up an etcd that stays away ten minutes, at %s", async (call) => {
+    const away = async () => {
+      throw new OperatingError("StoreUnavailable", "etcd at x does not answer");
+    };
+    const { applied, clock } = setUp({ [call]: away });
+    await expect(run(clock, applied, 1000)).rejects.toThrow("not ready after 600 s: etcd at x does not answer");
+  });
+
+  test("a manager that does not answer is given up after its time, and not before", async () => {
+    const { applied, clock } = setUp({
+      putCluster: async () => {
+        throw new OperatingError("ManagerUnavailable", "no manager answered");
+      },
+    });
+    await expect(run(clock, applied)).rejects.toThrow("not ready after 60 s: no manager answered");
   });
 
   test("a refusal by the manager ends it at once", async () => {
