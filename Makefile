@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 node_modules/.installed: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
@@ -32,7 +32,7 @@ test: check test-tools ## everything that must pass
 	$(VITEST) run --project e2e
 
 .PHONY: test-tools
-test-tools: install ## install what the tests run beside us (redis-server, redis-tools, etcd, kube-apiserver), where this machine can
+test-tools: install ## install what the tests run beside us (redis-server, redis-tools, etcd, kube-apiserver, helm), where this machine can
 	@test/support/install-tools.sh
 	@$(NODE) test/kube/build-tools.ts control-plane
 
@@ -57,8 +57,12 @@ kube-test: kube-tools build ## test what needs a whole Kubernetes
 build: install ## emit JavaScript to dist/ for the image and the npm package
 	rm -rf dist && tsc -p tsconfig.build.json && cp package.json dist/
 
+.PHONY: install-yaml
+install-yaml: install ## render the chart to dist/install.yaml (needs helm, or make test-tools); IMAGE=… names another image
+	$(NODE) test/chart/write-install-manifest.ts $(IMAGE)
+
 .PHONY: docs
-docs: install ## write docs/reference/ (commands, options, metrics) from the program
+docs: install ## write docs/reference/, crds/ and the chart's copy of them from the program
 	$(NODE) test/support/write-references.ts
 
 .PHONY: bench

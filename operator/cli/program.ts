@@ -154,7 +154,7 @@ function addCrds(program: Command, deps: ProgramDeps): void {
   program
     .command("crds")
     .description("print the CustomResourceDefinitions for Kubernetes: pika crds | kubectl apply --server-side -f -")
-    .action(() => deps.output.line([...crdDocuments().values()].join("---\n").trimEnd()));
+    .action(() => deps.output.line([...crdDocuments(deps.version).values()].join("---\n").trimEnd()));
 }
 
 function addLostWrites(program: Command, deps: ProgramDeps): void {

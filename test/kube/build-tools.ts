@@ -4,7 +4,7 @@
  * that two runs at once, or one that is killed, leave no half program.
  *
  *     node test/kube/build-tools.ts              all
- *     node test/kube/build-tools.ts control-plane   only what test/kube/control-plane.ts runs
+ *     node test/kube/build-tools.ts control-plane   only what test/kube/control-plane.ts runs, and helm
  */
 
 import { spawnSync } from "node:child_process";
@@ -103,5 +103,5 @@ if (!isControlPlaneOnly) {
     buildOne(COREDNS, "github.com/coredns/coredns");
   }
   if (missingPrograms(PAUSE.programs).length > 0) buildOne(PAUSE, ".");
-  if (missingPrograms(CLIENTS.programs).length > 0) unpackClients();
 }
+if (missingPrograms(CLIENTS.programs).length > 0) unpackClients();

@@ -15,6 +15,7 @@ import { crdDocuments } from "../../operator/cli/crds.ts";
 import { Manager } from "../../operator/manager/manager.ts";
 import { managerOptions } from "../../operator/manager-process.ts";
 import { OperatorRuntime } from "../../operator/runtime/operator-runtime.ts";
+import manifest from "../../package.json" with { type: "json" };
 import { VirtualClock } from "./virtual-clock.ts";
 
 const NOTE = "Written by `make docs`; a test compares it with the program.";
@@ -25,8 +26,14 @@ export function references(): ReadonlyMap<string, string> {
     ["docs/reference/commands.md", commandsText()],
     ["docs/reference/options.md", optionsText()],
     ["docs/reference/metrics.md", metricsText()],
-    ...[...crdDocuments()].map(([name, text]): [string, string] => [`crds/${name}`, `# ${NOTE}\n${text}`]),
+    ...definitionTexts("crds"),
+    ...definitionTexts("charts/pika-operator/files/crds", { "helm.sh/resource-policy": "keep" }),
   ]);
+}
+
+function definitionTexts(folder: string, annotations?: Readonly<Record<string, string>>): [string, string][] {
+  const documents = crdDocuments(manifest.version, annotations);
+  return [...documents].map(([name, text]) => [`${folder}/${name}`, `# ${NOTE}\n${text}`]);
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {

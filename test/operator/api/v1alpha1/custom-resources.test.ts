@@ -51,11 +51,12 @@ describe.each(customResourceDefinitions().map((definition) => [definition] as co
   });
 });
 
-test("`pika crds` gives each definition as YAML, by the name of its file", () => {
-  const read = [...crdDocuments()].map(([name, text]) => [name, parse(text)]);
-  const named = customResourceDefinitions().map((definition) => [
-    `${(definition.metadata as { name: string }).name}.yaml`,
-    definition,
-  ]);
+test("`pika crds` gives each definition as YAML, by the name of its file, with the version", () => {
+  const read = [...crdDocuments("1.2.3")].map(([name, text]) => [name, parse(text)]);
+  const named = customResourceDefinitions().map((definition) => {
+    const metadata = definition.metadata as { name: string; labels: object };
+    const labels = { ...metadata.labels, "app.kubernetes.io/version": "1.2.3" };
+    return [`${metadata.name}.yaml`, { ...definition, metadata: { ...metadata, labels } }];
+  });
   expect(read).toEqual(named);
 });
