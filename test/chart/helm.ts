@@ -31,18 +31,17 @@ export function hasHelm(): boolean {
 }
 
 /** @throws with what helm said where it failed. */
-function helm(args: readonly string[], environment: Readonly<Record<string, string>> = {}): string {
+export function helm(args: readonly string[]): string {
   const { status, stdout, stderr, error } = spawnSync(isCached ? programPath("helm") : "helm", args, {
     encoding: "utf8",
     timeout: 120_000,
-    env: { ...process.env, ...environment },
   });
   if (status !== 0) throw new Error(`helm ${args.slice(0, 3).join(" ")}: ${error?.message ?? stderr}`);
   return stdout;
 }
 
 /** Values as the flags of helm. */
-function valueFlags(values: Readonly<Record<string, unknown>>): string[] {
+export function valueFlags(values: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(values).flatMap(([path, value]) => ["--set-json", `${path}=${JSON.stringify(value)}`]);
 }
 
