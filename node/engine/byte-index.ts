@@ -6,11 +6,13 @@
  * place and where it is (removal shifts back, there are no tombstones); at most 0.7 of a part's places are taken.
  */
 
+import { readU32 } from "../base/bytes.ts";
 import {
   ENTRY_HEADER_BYTES,
   FLAG_PAGE,
   KEY_LENGTH_MASK,
   mixEntryHash,
+  PAGE_KEY_BYTES,
   WORD_FLAGS,
   WORD_GENERATION,
   WORD_HASH,
@@ -21,6 +23,9 @@ const FIRST_PLACES = 256;
 /** A rehash of this many places takes under a millisecond. */
 const MAX_PLACES = 1 << 16;
 const MAX_LOAD = 0.7;
+/** Places of the pages' own table: at first, and at most (4 MiB; pages beyond that many share places). */
+const FIRST_PAGE_PLACES = 256;
+const MAX_PAGE_PLACES = 1 << 20;
 const KEY_MASK = FLAG_PAGE | KEY_LENGTH_MASK;
 
 class Part {
@@ -52,11 +57,18 @@ class Part {
 export class ByteIndex {
   count = 0;
   /** Bytes of all tables. */
-  sizeBytes = 0;
+  sizeBytes = 4 * FIRST_PAGE_PLACES;
   readonly #slab: Slab;
   /** By the top `#depth` bits of the mixed hash. */
   #directory: Part[];
   #depth = 0;
+  /**
+   * Refs of pages, each at a place that its tree and number name: pages of one tree lie side by side, where places by hash
+   * would each be in a line of memory of their own. What is there is 0 or an entry that is in the index, of whatever
+   * page: so whoever looks compares the key, and what leaves the index leaves this table.
+   */
+  #pages = new Int32Array(FIRST_PAGE_PLACES);
+  #pageCount = 0;
 
   constructor(slab: Slab) {
     this.#slab = slab;
@@ -81,6 +93,26 @@ export class ByteIndex {
     }
   }
 
+  /** The same for a page. `key` is its key as the cache writes it, `hash` that of `hashPage`. */
+  findPage(generation: number, hash: number, key: Buffer): Ref {
+    const place = this.#pagePlace(key, 0);
+    const known = this.#pages[place] as number;
+    if (known !== 0) {
+      const chunk = this.#slab.chunkOf(known);
+      const word = this.#slab.wordOf(known);
+      if (
+        chunk.words[word + WORD_HASH] === (hash | 0) &&
+        chunk.words[word + WORD_GENERATION] === (generation | 0) &&
+        hasBytes(chunk.buf, (word << 2) + ENTRY_HEADER_BYTES, key, 0, PAGE_KEY_BYTES)
+      ) {
+        return known;
+      }
+    }
+    const ref = this.find(generation, FLAG_PAGE, hash, key, 0, PAGE_KEY_BYTES);
+    if (ref !== 0) this.#pages[place] = ref;
+    return ref;
+  }
+
   /** Adds an entry whose header and key are in place. It must not be there yet. */
   insert(ref: Ref): void {
     const mixed = this.#mixedOf(ref);
@@ -91,10 +123,14 @@ export class ByteIndex {
     }
     part.add(ref, mixed);
     this.count++;
+    if (!this.#setPage(ref, ref)) return;
+    this.#pageCount++;
+    this.#growPages();
   }
 
   /** Takes an entry out; its header must still be in place. */
   remove(ref: Ref): void {
+    if (this.#setPage(ref, 0)) this.#pageCount--;
     const mixed = this.#mixedOf(ref);
     const part = this.#partOf(mixed);
     const { table, mask } = part;
@@ -113,9 +149,32 @@ export class ByteIndex {
 
   /** The entry at `from` is now at `to`, with the same key; the header at `to` is in place. */
   replace(from: Ref, to: Ref): void {
+    this.#setPage(to, to);
     const mixed = this.#mixedOf(to);
     const part = this.#partOf(mixed);
     part.table[2 * this.#placeOf(part, from, mixed)] = to;
+  }
+
+  /** Where the page whose key lies at `buf[at]` is remembered. */
+  #pagePlace(buf: Buffer, at: number): number {
+    return (Math.imul(readU32(buf, at + 2), 0x9e3779b1) + readU32(buf, at + 6)) & (this.#pages.length - 1);
+  }
+
+  /** Makes `by` what is remembered at the place of the entry at `ref`, if that is a page. Answers whether it is. */
+  #setPage(ref: Ref, by: Ref): boolean {
+    const { words, buf } = this.#slab.chunkOf(ref);
+    const word = this.#slab.wordOf(ref);
+    if (((words[word + WORD_FLAGS] as number) & FLAG_PAGE) === 0) return false;
+    this.#pages[this.#pagePlace(buf, (word << 2) + ENTRY_HEADER_BYTES)] = by;
+    return true;
+  }
+
+  /** A larger table, for as many pages as there are: it fills as they are looked for. */
+  #growPages(): void {
+    const { length } = this.#pages;
+    if (this.#pageCount <= length || length === MAX_PAGE_PLACES) return;
+    this.sizeBytes += 4 * length;
+    this.#pages = new Int32Array(2 * length);
   }
 
   #mixedOf(ref: Ref): number {

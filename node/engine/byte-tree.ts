@@ -7,7 +7,7 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { childCount, childPage } from "./inner-page.ts";
+import { childAtPosition, childCount, childPage, countBefore, totalCount } from "./inner-page.ts";
 import {
   BYTES,
   CHUNK_MAX_BYTES,
@@ -149,11 +149,8 @@ export class ByteTree extends PageTree {
     let rest = position;
     for (let level = this.height; level > 0; level--) {
       const page = this.read(number, level);
-      let index = 0;
-      for (let count = childCount(page, 0); rest >= count; count = childCount(page, index)) {
-        rest -= count;
-        index++;
-      }
+      const index = childAtPosition(page, rest, totalCount(page));
+      rest -= countBefore(page, index);
       number = childPage(page, index);
     }
     this.#leafNumber = number;

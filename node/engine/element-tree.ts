@@ -5,7 +5,7 @@
  */
 
 import { present } from "../base/assert.ts";
-import { childCount, childPage } from "./inner-page.ts";
+import { childAtPosition, childCount, childPage, countBefore } from "./inner-page.ts";
 import {
   appendElements,
   elementAt,
@@ -52,7 +52,6 @@ interface PartRange {
 export abstract class ElementTree extends PageTree {
   /** The element that is being put. */
   protected readonly element = new NewElement();
-  protected rest = 0;
   readonly #firstKey = new View();
   readonly #lastKey = new View();
 
@@ -109,28 +108,20 @@ export abstract class ElementTree extends PageTree {
     if (length > LOOSE_BYTES && length > 2 * (HEADER_BYTES + contentBytes(page))) this.rewrite(number, page, 0);
   }
 
-  /** Index of the child of an inner page that has `position` below it, whose position there becomes `rest`. */
-  protected childOfPosition(page: View, position: number): number {
-    let rest = position;
-    let index = 0;
-    for (let count = childCount(page, 0); rest >= count; count = childCount(page, index)) {
-      rest -= count;
-      index++;
-    }
-    this.rest = rest;
-    return index;
-  }
-
   /** Goes to the leaf of position `position`, which becomes `leaf`; returns the element's index there. */
   protected goToPosition(position: number): number {
     let number = this.root;
-    this.rest = position;
+    let rest = position;
+    let total = this.count;
     for (let level = this.height; level > 0; level--) {
       const page = this.read(number, level);
-      number = childPage(page, this.childOfPosition(page, this.rest));
+      const index = childAtPosition(page, rest, total);
+      rest -= countBefore(page, index);
+      total = childCount(page, index);
+      number = childPage(page, index);
     }
     this.read(number, 0);
-    return this.rest;
+    return rest;
   }
 
   /** The leaf that was read last. */

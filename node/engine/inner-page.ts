@@ -6,6 +6,7 @@
 import { assert } from "../base/assert.ts";
 import { compareRanges, copyRange, readU32, readU48, writeU32, writeU48 } from "../base/bytes.ts";
 import { readVarint, varintSize, writeVarint } from "../base/varint.ts";
+import { FIRST_STEP, LAST_STEP, MIN_GUESSED_SLOTS, prefixOf } from "./key-prefix.ts";
 import {
   addGarbage,
   closeSlots,
@@ -22,6 +23,11 @@ import {
 } from "./page.ts";
 import { View } from "./transaction.ts";
 
+/** Where in the slot of a keyed inner page the prefix of the separator lies. */
+const PREFIX_OFFSET = 20;
+/** Children hold between half a page and a whole one: a guess by position is off by one or two. */
+const FIRST_POSITION_STEP = 2;
+
 function innerSlotAt(page: View, index: number): number {
   const width = page.buf[page.start] === (KEYED | INNER_FLAG) ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES;
   return page.end - width * (index + 1);
@@ -31,37 +37,57 @@ export function childPage(page: View, index: number): number {
   return readU32(page.buf, innerSlotAt(page, index));
 }
 
-/** Elements (bytes, for kind 3) below child `index`. */
-export function childCount(page: View, index: number): number {
+/** Elements (bytes, for kind 3) below the children up to `index`, it included. */
+function countThrough(page: View, index: number): number {
   return readU48(page.buf, innerSlotAt(page, index) + 4);
 }
 
-/** Counts of the children before `index`, together: one pass over the slots, since ranks are asked for often. */
-export function countBefore(page: View, index: number): number {
-  const { buf, end } = page;
-  const width = buf[page.start] === (KEYED | INNER_FLAG) ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES;
-  let low = 0;
-  let high = 0;
-  const last = end - width * index;
-  for (let at = end - width; at >= last; at -= width) {
-    low += ((buf[at + 7] as number) << 16) | ((buf[at + 8] as number) << 8) | (buf[at + 9] as number);
-    high += ((buf[at + 4] as number) << 16) | ((buf[at + 5] as number) << 8) | (buf[at + 6] as number);
-  }
-  return high * 0x1000000 + low;
+/** Elements (bytes, for kind 3) below child `index`. */
+export function childCount(page: View, index: number): number {
+  return countThrough(page, index) - countBefore(page, index);
 }
 
-/** The child that holds the element at `position` below the page. */
-export function childAtPosition(page: View, position: number): number {
+/** Counts of the children before `index`, together. */
+export function countBefore(page: View, index: number): number {
+  return index === 0 ? 0 : countThrough(page, index - 1);
+}
+
+/** Elements (bytes, for kind 3) below the page. */
+export function totalCount(page: View): number {
+  return countBefore(page, slotCount(page));
+}
+
+/** The child that holds the element at `position` of the `total` below the page: looked for where it is if all are alike. */
+export function childAtPosition(page: View, position: number, total: number): number {
+  let low = 0;
+  let high = slotCount(page) - 1;
+  let guess = Math.floor((position / total) * (high + 1));
+  let step = FIRST_POSITION_STEP;
+  while (low < high) {
+    const middle = guess < low || guess >= high ? (low + high) >>> 1 : guess;
+    const isBefore = countThrough(page, middle) <= position;
+    if (isBefore) low = middle + 1;
+    else high = middle;
+    if (guess >= 0) {
+      guess = step > LAST_STEP ? -1 : isBefore ? middle + step : middle - step;
+      step *= 2;
+    }
+  }
+  return low;
+}
+
+/** Adds `delta` to the count through each of the children from `index` on. */
+function addToCounts(page: View, index: number, delta: number): void {
   const { buf, end } = page;
   const width = buf[page.start] === (KEYED | INNER_FLAG) ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES;
-  let rest = position;
-  let index = 0;
-  for (let at = end - width; ; at -= width) {
-    const low = ((buf[at + 7] as number) << 16) | ((buf[at + 8] as number) << 8) | (buf[at + 9] as number);
-    const high = ((buf[at + 4] as number) << 16) | ((buf[at + 5] as number) << 8) | (buf[at + 6] as number);
-    rest -= high === 0 ? low : high * 0x1000000 + low;
-    if (rest < 0) return index;
-    index++;
+  const last = end - width * slotCount(page);
+  for (let at = end - width * (index + 1); at >= last; at -= width) {
+    const low = (((buf[at + 7] as number) << 16) | ((buf[at + 8] as number) << 8) | (buf[at + 9] as number)) + delta;
+    if (low >= 0 && low <= 0xffffff) {
+      buf[at + 7] = low >>> 16;
+      buf[at + 8] = low >>> 8;
+      buf[at + 9] = low;
+    } else writeU48(buf, at + 4, readU48(buf, at + 4) + delta);
   }
 }
 
@@ -75,10 +101,10 @@ export function setChild(page: View, index: number, child: number): void {
 }
 
 export function setChildTotals(page: View, index: number, count: number, sizeBytes: number): void {
-  const at = innerSlotAt(page, index);
   assert(count > 0 && sizeBytes > 0, "a child of an inner page holds something");
-  writeU48(page.buf, at + 4, count);
-  writeU48(page.buf, at + 10, sizeBytes);
+  const delta = count - childCount(page, index);
+  if (delta !== 0) addToCounts(page, index, delta);
+  writeU48(page.buf, innerSlotAt(page, index) + 10, sizeBytes);
 }
 
 /** Points `out` at the separator of child `index` of a keyed inner page. */
@@ -92,17 +118,37 @@ export function viewSeparator(page: View, index: number, out: View): void {
 
 /** Index of the child of a keyed inner page that `buf[start, end)` belongs to. */
 export function findChild(page: View, buf: Buffer, start: number, end: number): number {
+  const { buf: bytes, end: slots } = page;
+  const prefix = prefixOf(buf, start, end);
   let low = 1;
   let high = slotCount(page);
+  let guess = -1;
+  let step = FIRST_STEP;
+  if (high > MIN_GUESSED_SLOTS) {
+    const first = readU32(bytes, slots - 2 * KEYED_INNER_SLOT_BYTES + PREFIX_OFFSET);
+    const last = readU32(bytes, slots - high * KEYED_INNER_SLOT_BYTES + PREFIX_OFFSET);
+    if (first < prefix && prefix < last) guess = 1 + Math.floor(((prefix - first) / (last - first)) * (high - 2));
+  }
   while (low < high) {
-    const middle = (low + high) >>> 1;
-    const at = page.start + readU32(page.buf, innerSlotAt(page, middle) + 16);
-    const length = readVarint(page.buf, at);
-    const from = at + varintSize(length);
-    if (compareRanges(page.buf, from, from + length, buf, start, end) <= 0) low = middle + 1;
+    const middle = guess < low || guess >= high ? (low + high) >>> 1 : guess;
+    const other = readU32(bytes, slots - KEYED_INNER_SLOT_BYTES * (middle + 1) + PREFIX_OFFSET);
+    const isAtOrBelow = other === prefix ? compareSeparatorAt(page, middle, buf, start, end) <= 0 : other < prefix;
+    if (isAtOrBelow) low = middle + 1;
     else high = middle;
+    if (guess >= 0) {
+      guess = step > LAST_STEP ? -1 : isAtOrBelow ? middle + step : middle - step;
+      step *= 4;
+    }
   }
   return low - 1;
+}
+
+/** Orders the separator of child `index` against `buf[start, end)`. */
+function compareSeparatorAt(page: View, index: number, buf: Buffer, start: number, end: number): number {
+  const at = page.start + readU32(page.buf, innerSlotAt(page, index) + 16);
+  const length = readVarint(page.buf, at);
+  const from = at + varintSize(length);
+  return compareRanges(page.buf, from, from + length, buf, start, end);
 }
 
 /** What an inner entry adds to a page's content. */
@@ -119,19 +165,26 @@ export function insertEntry(page: View, index: number, child: number, separator:
     setHeapEnd(page, copyRange(separator.buf, separator.start, separator.end, page.buf, bytesAt) - page.start);
   }
   openSlot(page, index, kind === KEYED ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES);
-  setChild(page, index, child);
-  if (kind === KEYED) writeU32(page.buf, innerSlotAt(page, index) + 16, at);
+  const slot = innerSlotAt(page, index);
+  writeU32(page.buf, slot, child);
+  writeU48(page.buf, slot + 4, countBefore(page, index));
+  writeU48(page.buf, slot + 10, 0);
+  if (kind !== KEYED) return;
+  writeU32(page.buf, slot + 16, at);
+  writeU32(page.buf, slot + PREFIX_OFFSET, prefixOf(separator.buf, separator.start, separator.end));
 }
 
 /** Takes `count` children from `index` on out of an editable inner page; the new first child's separator becomes empty. */
 export function removeEntries(page: View, index: number, count: number): void {
   const isKeyed = kindOf(page) === KEYED;
+  addToCounts(page, index + count, countBefore(page, index) - countThrough(page, index + count - 1));
   if (isKeyed) for (let i = index; i < index + count; i++) addGarbage(page, separatorBytes(page, i));
   closeSlots(page, index, count, isKeyed ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES);
   if (isKeyed && index === 0 && slotCount(page) > 0) {
-    const at = readU32(page.buf, innerSlotAt(page, 0) + 16);
+    const slot = innerSlotAt(page, 0);
     addGarbage(page, separatorBytes(page, 0) - 1);
-    page.buf[page.start + at] = 0;
+    page.buf[page.start + readU32(page.buf, slot + 16)] = 0;
+    writeU32(page.buf, slot + PREFIX_OFFSET, 0);
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { compareRanges, copyRange, readU16, readU32, writeU16, writeU32 } from "../base/bytes.ts";
 import { readVarint, varintSize, writeVarint } from "../base/varint.ts";
+import { FIRST_STEP, LAST_STEP, MIN_GUESSED_SLOTS, prefixOf } from "./key-prefix.ts";
 import {
   addGarbage,
   closeSlots,
@@ -72,14 +73,6 @@ function slotBytesOf(page: View): number {
   return leafSlotBytes(page.buf[page.start] as TreeKind);
 }
 
-/** The first four bytes of a key as a number, with zeros behind a shorter one: ordered as the keys are, but for ties. */
-function prefixOf(buf: Buffer, start: number, end: number): number {
-  if (end - start >= 4) return readU32(buf, start);
-  let prefix = 0;
-  for (let i = 0; i < 4; i++) prefix = prefix * 256 + (start + i < end ? (buf[start + i] as number) : 0);
-  return prefix;
-}
-
 /** Bytes that the element at `at` takes in the heap. */
 export function elementBytes(page: View, at: number): number {
   const first = readVarint(page.buf, at);
@@ -115,17 +108,29 @@ export function viewValue(page: View, at: number, out: View): void {
 
 /** Index of the first element of a keyed leaf whose key is not below `buf[start, end)`; the count where none is. */
 export function findElement(page: View, buf: Buffer, start: number, end: number): number {
+  const { buf: bytes, end: slots } = page;
   const prefix = prefixOf(buf, start, end);
   let low = 0;
   let high = slotCount(page);
+  let guess = -1;
+  let step = FIRST_STEP;
+  if (high > MIN_GUESSED_SLOTS) {
+    const first = readU32(bytes, slots - KEYED_LEAF_SLOT_BYTES + 2);
+    const last = readU32(bytes, slots - KEYED_LEAF_SLOT_BYTES * high + 2);
+    if (first < prefix && prefix < last) guess = Math.floor(((prefix - first) / (last - first)) * (high - 1));
+  }
   while (low < high) {
-    const middle = (low + high) >>> 1;
-    const slot = page.end - KEYED_LEAF_SLOT_BYTES * (middle + 1);
-    const other = readU32(page.buf, slot + 2);
+    const middle = guess < low || guess >= high ? (low + high) >>> 1 : guess;
+    const slot = slots - KEYED_LEAF_SLOT_BYTES * (middle + 1);
+    const other = readU32(bytes, slot + 2);
     const isBelow =
-      other === prefix ? compareKeyAt(page, page.start + readU16(page.buf, slot), buf, start, end) < 0 : other < prefix;
+      other === prefix ? compareKeyAt(page, page.start + readU16(bytes, slot), buf, start, end) < 0 : other < prefix;
     if (isBelow) low = middle + 1;
     else high = middle;
+    if (guess >= 0) {
+      guess = step > LAST_STEP ? -1 : isBelow ? middle + step : middle - step;
+      step *= 4;
+    }
   }
   return low;
 }

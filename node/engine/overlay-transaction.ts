@@ -398,7 +398,7 @@ export class OverlayTransaction implements Transaction {
     if (this.#isFlushed) return 0;
     writePageKey(this.#pageKey, tree, page);
     const { generation } = this.#activeSpace();
-    return this.#cache.index.find(generation, FLAG_PAGE, hashPage(tree, page), this.#pageKey, 0, PAGE_KEY_BYTES);
+    return this.#cache.index.findPage(generation, hashPage(tree, page), this.#pageKey);
   }
 
   #loadPage(tree: TreeId, page: PageNumber): OverlayEntry {

@@ -10,16 +10,17 @@
  *   leaf, keyed   slot: offset u16, prefix u32    heap: key length varint, value length varint, key, value
  *   leaf, list    slot: offset u16                heap: length varint, bytes
  *   leaf, bytes   no slots; count 0               heap: the bytes of the chunk
- *   inner, keyed  slot: child page u32, count u48, size u48, offset u32    heap: length varint, separator
- *   inner, others slot: child page u32, count u48, size u48                no heap
+ *   inner, keyed  slot: child page u32, through u48, size u48, offset u32, prefix u32    heap: length varint, separator
+ *   inner, others slot: child page u32, through u48, size u48                no heap
  *
  * Invariants
- * - A prefix is the first four bytes of the key, with zeros behind a shorter one: a search looks at the slots, which lie
- *   together, and at an element only where its prefix is that of the key. Elements lie anywhere, and each one looked at
- *   in a large collection is a wait for memory.
+ * - A prefix is the first four bytes of the key or separator, with zeros behind a shorter one: a search looks at the slots,
+ *   which lie together, and at an element or separator only where its prefix is that of the key. These lie anywhere, and
+ *   each one looked at in a large collection is a wait for memory.
  * - Keys of a keyed leaf ascend by their bytes. A separator is a key with: all keys left of it are smaller, all keys
  *   in its child and to the right are not. The first child of an inner page has the empty one.
- * - count of a child: the elements below it (bytes, for kind 3). size: the *content* of the leaves below it, which is
+ * - through: the elements (bytes, for kind 3) below the page's children up to this one, it included: ranks are asked for
+ *   more often than counts change, and adding up reads the whole page. size: the *content* of the leaves below it, which is
  *   heap without garbage, plus slots.
  * - A leaf of more than LEAF_MAX_BYTES has one element (offset 12). An inner page has at least one child.
  * - The page's length is its capacity, which follows its content in steps; slack has no meaning.
@@ -42,7 +43,7 @@ export const INNER_FLAG = 0x10;
 export const HEADER_BYTES = 12;
 export const KEYED_LEAF_SLOT_BYTES = 6;
 const LIST_LEAF_SLOT_BYTES = 2;
-export const KEYED_INNER_SLOT_BYTES = 20;
+export const KEYED_INNER_SLOT_BYTES = 24;
 export const INNER_SLOT_BYTES = 16;
 
 /** A leaf with more than one element is split rather than made longer than this. */

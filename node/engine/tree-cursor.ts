@@ -5,7 +5,7 @@
 
 import { present } from "../base/assert.ts";
 import type { ElementTree } from "./element-tree.ts";
-import { childAtPosition, childPage, countBefore, findChild } from "./inner-page.ts";
+import { childAtPosition, childCount, childPage, countBefore, findChild } from "./inner-page.ts";
 import { elementAt, findElement, viewKey, viewValue } from "./leaf-page.ts";
 import { KEYED, slotCount } from "./page.ts";
 import { type PageNumber, View } from "./transaction.ts";
@@ -44,10 +44,12 @@ export class TreeCursor {
     if (rank < 0 || rank >= tree.count) return false;
     let number = tree.root;
     let rest = rank;
+    let total = tree.count;
     for (let level = tree.height; level > 0; level--) {
       const page = this.#read(number, level);
-      const index = childAtPosition(page, rest);
+      const index = childAtPosition(page, rest, total);
       rest -= countBefore(page, index);
+      total = childCount(page, index);
       this.#indexes[level] = index;
       number = childPage(page, index);
     }

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Prng } from "../../../node/base/prng.ts";
 import { ByteIndex } from "../../../node/engine/byte-index.ts";
@@ -5,6 +6,7 @@ import {
   ENTRY_HEADER_BYTES,
   FLAG_PAGE,
   hashPage,
+  PAGE_KEY_BYTES,
   WORD_FLAGS,
   WORD_GENERATION,
   WORD_HASH,
@@ -89,4 +91,44 @@ test("keys of pages differ and are spread", () => {
   const hashes = new Set<number>();
   for (let tree = 1; tree <= 100; tree++) for (let page = 1; page <= 100; page++) hashes.add(hashPage(tree, page));
   expect(hashes.size).toBeGreaterThan(9_990);
+});
+
+test("a page is found by its number while it is in the index, wherever it went, and never after it left", () => {
+  const page = fc.record({ generation: fc.integer({ min: 1, max: 2 }), tree: fc.nat(3), number: fc.nat(700) });
+  const step = fc.record({ page, what: fc.constantFrom("look", "put", "put", "move", "remove" as const) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 1500, size: "max" }), (steps) => {
+      const slab = new Slab(4096);
+      const index = new ByteIndex(slab);
+      const refs = new Map<string, Ref>();
+      for (const { page, what } of steps) {
+        const { generation, tree, number } = page;
+        // Trees that are a power of two apart share places.
+        const id = 1 + tree * 2 ** 30;
+        const key = Buffer.alloc(PAGE_KEY_BYTES);
+        writePageKey(key, id, number);
+        const hash = hashPage(id, number);
+        const entry = { generation, pageFlag: FLAG_PAGE, hash, key };
+        const name = `${generation} ${id} ${number}`;
+        const ref = refs.get(name) ?? 0;
+        expect(index.findPage(generation, hash, key)).toBe(ref);
+        if (what === "put" && ref === 0) {
+          const made = makeEntry(slab, entry);
+          index.insert(made);
+          refs.set(name, made);
+        } else if (what === "move" && ref !== 0) {
+          const moved = makeEntry(slab, entry);
+          index.replace(ref, moved);
+          slab.free(ref);
+          refs.set(name, moved);
+        } else if (what === "remove" && ref !== 0) {
+          index.remove(ref);
+          slab.free(ref);
+          refs.delete(name);
+        }
+        expect(index.findPage(generation, hash, key)).toBe(refs.get(name) ?? 0);
+      }
+    }),
+    { numRuns: 60 },
+  );
 });

@@ -1,12 +1,16 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
+  childAtPosition,
   childCount,
   childPage,
   childSize,
+  countBefore,
   findChild,
   insertEntry,
   removeEntries,
   setChildTotals,
+  totalCount,
 } from "../../../node/engine/inner-page.ts";
 import {
   elementAt,
@@ -23,6 +27,7 @@ import {
   freeBytes,
   garbageBytes,
   KEYED,
+  LIST,
   makePage,
   moveSlotsToEnd,
   slotCount,
@@ -137,4 +142,108 @@ test("children are found by their separators, and the first one has none", () =>
   expect([childCount(page, 2), childSize(page, 2)]).toEqual([2 ** 33 + 2, 2 ** 40 + 2]);
   removeEntries(page, 0, 1);
   expect(["", "e", "f", "m"].map(find)).toEqual([11, 11, 11, 12]);
+});
+
+/** Keys as hashes are, as scores that share their upper bytes, as short ones, and as what somebody chose to mislead a guess. */
+const anyKey = fc.oneof(
+  fc.uint8Array({ minLength: 8, maxLength: 12 }),
+  fc.nat(400).map((n) => Uint8Array.of(0xc1, 0x2e, n >> 8, n & 0xff, 0, 0, 0, n & 1)),
+  fc.nat(400).map((n) => Uint8Array.of(7, 7, 7, 7, n >> 8, n & 0xff)),
+  fc.uint8Array({ maxLength: 3 }),
+  fc.nat(31).map((n) => Uint8Array.of(...new Uint8Array(n).fill(0xff), n)),
+  fc.nat(31).map((n) => new Uint8Array(4).map((_, i) => (n < 8 * i ? 0 : 1 << (n % 8)))),
+);
+/** All of one of these kinds, or of several. */
+const keySet = fc
+  .uniqueArray(anyKey, { maxLength: 160, size: "max", selector: (key) => Buffer.from(key).toString("hex") })
+  .map((keys) => keys.map((key) => Buffer.from(key)).sort(Buffer.compare));
+
+test("an element is found where looking at each one finds it", () => {
+  fc.assert(
+    fc.property(keySet, fc.array(anyKey, { maxLength: 20 }), (keys, others) => {
+      const page = new View();
+      makePage(page, KEYED, false, 16_384);
+      for (const [index, key] of keys.entries()) {
+        const element = new NewElement();
+        element.setKey(key, 0, key.length);
+        insertElement(page, index, element);
+      }
+      for (const wanted of [...keys, ...others.map((key) => Buffer.from(key))]) {
+        const above = keys.findIndex((key) => Buffer.compare(key, wanted) >= 0);
+        expect(findElement(page, wanted, 0, wanted.length)).toBe(above < 0 ? keys.length : above);
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("a child is found where looking at each separator finds it", () => {
+  fc.assert(
+    fc.property(keySet, fc.array(anyKey, { maxLength: 20 }), (keys, others) => {
+      const separators = keys.filter((key) => key.length > 0);
+      const page = new View();
+      makePage(page, KEYED, true, 16_384);
+      for (const [index, key] of [Buffer.alloc(0), ...separators].entries()) {
+        insertEntry(page, index, 10 + index, Object.assign(new View(), { buf: key, start: 0, end: key.length }));
+        setChildTotals(page, index, 1, 1);
+      }
+      for (const wanted of [...keys, ...others.map((key) => Buffer.from(key))]) {
+        const index = separators.filter((separator) => Buffer.compare(separator, wanted) <= 0).length;
+        expect(findChild(page, wanted, 0, wanted.length)).toBe(index);
+      }
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("counts below children are those that were set, whatever is put in and taken out, and positions agree", () => {
+  const change = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        at: fc.nat(),
+        count: fc.oneof(fc.integer({ min: 1, max: 90 }), fc.integer({ min: 1, max: 2 ** 40 })),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ set: fc.nat(), count: fc.integer({ min: 1, max: 2 ** 32 }) }) },
+    { weight: 1, arbitrary: fc.record({ from: fc.nat(), length: fc.integer({ min: 1, max: 3 }) }) },
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom(KEYED, LIST),
+      fc.array(change, { minLength: 1, maxLength: 120, size: "max" }),
+      (kind, changes) => {
+        const page = new View();
+        makePage(page, kind, true, 16_384);
+        const counts: number[] = [];
+        for (const each of changes) {
+          if ("at" in each) {
+            const index = each.at % (counts.length + 1);
+            insertEntry(page, index, 1, viewOf("s"));
+            setChildTotals(page, index, each.count, 1);
+            counts.splice(index, 0, each.count);
+          } else if ("set" in each && counts.length > 0) {
+            const index = each.set % counts.length;
+            setChildTotals(page, index, each.count, 1);
+            counts[index] = each.count;
+          } else if ("from" in each && counts.length > 0) {
+            const index = each.from % counts.length;
+            const length = Math.min(each.length, counts.length - index);
+            removeEntries(page, index, length);
+            counts.splice(index, length);
+          }
+        }
+        let before = 0;
+        const total = counts.reduce((sum, count) => sum + count, 0);
+        expect(totalCount(page)).toBe(total);
+        for (const [index, count] of counts.entries()) {
+          expect([childCount(page, index), countBefore(page, index)]).toEqual([count, before]);
+          expect(childAtPosition(page, before, total)).toBe(index);
+          expect(childAtPosition(page, before + count - 1, total)).toBe(index);
+          before += count;
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
 });
