@@ -13,6 +13,7 @@ import {
   KEY_LENGTH_MASK,
   mixEntryHash,
   PAGE_KEY_BYTES,
+  type PageKey,
   WORD_FLAGS,
   WORD_GENERATION,
   WORD_HASH,
@@ -23,6 +24,9 @@ const FIRST_PLACES = 256;
 /** A rehash of this many places takes under a millisecond. */
 const MAX_PLACES = 1 << 16;
 const MAX_LOAD = 0.7;
+/** Where a page starts in its entry, and the steps of its length (page.ts): its item tells the length of most. */
+const PAGE_VALUE_OFFSET = ENTRY_HEADER_BYTES + PAGE_KEY_BYTES;
+const PAGE_STEP_BYTES = 512;
 /** Places of the pages' own table: at first, and at most (4 MiB; pages beyond that many share places). */
 const FIRST_PAGE_PLACES = 256;
 const MAX_PAGE_PLACES = 1 << 20;
@@ -69,6 +73,8 @@ export class ByteIndex {
    */
   #pages = new Int32Array(FIRST_PAGE_PLACES);
   #pageCount = 0;
+  /** What lay there: read by nobody, so that the read is made. */
+  touched = 0;
 
   constructor(slab: Slab) {
     this.#slab = slab;
@@ -93,22 +99,30 @@ export class ByteIndex {
     }
   }
 
-  /** The same for a page. `key` is its key as the cache writes it, `hash` that of `hashPage`. */
-  findPage(generation: number, hash: number, key: Buffer): Ref {
-    const place = this.#pagePlace(key, 0);
+  /**
+   * The same for a page. With `lookBeforeEnd` the line of memory so many bytes before the page's end is asked for with that
+   * of its header, whose length it would have to wait for: two waits at once.
+   */
+  findPage(generation: number, key: PageKey, lookBeforeEnd: number): Ref {
+    const { bytes, hash } = key;
+    const place = this.#pagePlace(bytes, 0);
     const known = this.#pages[place] as number;
     if (known !== 0) {
       const chunk = this.#slab.chunkOf(known);
       const word = this.#slab.wordOf(known);
+      if (lookBeforeEnd !== 0) {
+        const length = chunk.itemBytes - ((chunk.itemBytes - PAGE_VALUE_OFFSET) % PAGE_STEP_BYTES);
+        this.touched = chunk.buf[(word << 2) + Math.max(0, length - lookBeforeEnd)] as number;
+      }
       if (
         chunk.words[word + WORD_HASH] === (hash | 0) &&
         chunk.words[word + WORD_GENERATION] === (generation | 0) &&
-        hasBytes(chunk.buf, (word << 2) + ENTRY_HEADER_BYTES, key, 0, PAGE_KEY_BYTES)
+        hasBytes(chunk.buf, (word << 2) + ENTRY_HEADER_BYTES, bytes, 0, PAGE_KEY_BYTES)
       ) {
         return known;
       }
     }
-    const ref = this.find(generation, FLAG_PAGE, hash, key, 0, PAGE_KEY_BYTES);
+    const ref = this.find(generation, FLAG_PAGE, hash, bytes, 0, PAGE_KEY_BYTES);
     if (ref !== 0) this.#pages[place] = ref;
     return ref;
   }

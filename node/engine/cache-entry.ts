@@ -62,3 +62,14 @@ export function hashPage(tree: TreeId, page: PageNumber): number {
 export function mixEntryHash(hash: number, generation: number, pageFlag: number): number {
   return hash ^ Math.imul(generation | 0, 0x9e3779b1) ^ pageFlag;
 }
+
+/** The key of a page as the cache looks for it; one object for all lookups. */
+export class PageKey {
+  readonly bytes: Buffer = Buffer.alloc(PAGE_KEY_BYTES);
+  hash = 0;
+
+  set(tree: TreeId, page: PageNumber): void {
+    writePageKey(this.bytes, tree, page);
+    this.hash = hashPage(tree, page);
+  }
+}

@@ -6,7 +6,7 @@
 import { assert } from "../base/assert.ts";
 import { compareRanges, copyRange, readU32, readU48, writeU32, writeU48 } from "../base/bytes.ts";
 import { readVarint, varintSize, writeVarint } from "../base/varint.ts";
-import { FIRST_STEP, LAST_STEP, MIN_GUESSED_SLOTS, prefixOf } from "./key-prefix.ts";
+import { FIRST_STEP, type KeySearch, LAST_STEP, prefixOf } from "./key-search.ts";
 import {
   addGarbage,
   closeSlots,
@@ -116,23 +116,19 @@ export function viewSeparator(page: View, index: number, out: View): void {
   out.end = out.start + length;
 }
 
-/** Index of the child of a keyed inner page that `buf[start, end)` belongs to. */
-export function findChild(page: View, buf: Buffer, start: number, end: number): number {
-  const { buf: bytes, end: slots } = page;
-  const prefix = prefixOf(buf, start, end);
+/** Index of the child of a keyed inner page that the key of `search` belongs to; gives `search` the bounds below it. */
+export function findChild(page: View, search: KeySearch): number {
+  const { buf, end } = page;
+  const { prefix } = search;
+  const count = slotCount(page);
   let low = 1;
-  let high = slotCount(page);
-  let guess = -1;
+  let high = count;
+  let guess = search.guessAmong(count);
   let step = FIRST_STEP;
-  if (high > MIN_GUESSED_SLOTS) {
-    const first = readU32(bytes, slots - 2 * KEYED_INNER_SLOT_BYTES + PREFIX_OFFSET);
-    const last = readU32(bytes, slots - high * KEYED_INNER_SLOT_BYTES + PREFIX_OFFSET);
-    if (first < prefix && prefix < last) guess = 1 + Math.floor(((prefix - first) / (last - first)) * (high - 2));
-  }
   while (low < high) {
     const middle = guess < low || guess >= high ? (low + high) >>> 1 : guess;
-    const other = readU32(bytes, slots - KEYED_INNER_SLOT_BYTES * (middle + 1) + PREFIX_OFFSET);
-    const isAtOrBelow = other === prefix ? compareSeparatorAt(page, middle, buf, start, end) <= 0 : other < prefix;
+    const other = readU32(buf, end - KEYED_INNER_SLOT_BYTES * (middle + 1) + PREFIX_OFFSET);
+    const isAtOrBelow = other === prefix ? compareSeparatorAt(page, middle, search) <= 0 : other < prefix;
     if (isAtOrBelow) low = middle + 1;
     else high = middle;
     if (guess >= 0) {
@@ -140,15 +136,17 @@ export function findChild(page: View, buf: Buffer, start: number, end: number): 
       step *= 4;
     }
   }
+  if (low > 1) search.low = readU32(buf, end - KEYED_INNER_SLOT_BYTES * low + PREFIX_OFFSET);
+  if (low < count) search.high = readU32(buf, end - KEYED_INNER_SLOT_BYTES * (low + 1) + PREFIX_OFFSET);
   return low - 1;
 }
 
-/** Orders the separator of child `index` against `buf[start, end)`. */
-function compareSeparatorAt(page: View, index: number, buf: Buffer, start: number, end: number): number {
+/** Orders the separator of child `index` against the key of `search`. */
+function compareSeparatorAt(page: View, index: number, search: KeySearch): number {
   const at = page.start + readU32(page.buf, innerSlotAt(page, index) + 16);
   const length = readVarint(page.buf, at);
   const from = at + varintSize(length);
-  return compareRanges(page.buf, from, from + length, buf, start, end);
+  return compareRanges(page.buf, from, from + length, search.buf, search.start, search.end);
 }
 
 /** What an inner entry adds to a page's content. */

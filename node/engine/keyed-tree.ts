@@ -13,12 +13,15 @@
  */
 
 import { ElementTree } from "./element-tree.ts";
-import { childPage, countBefore, findChild } from "./inner-page.ts";
-import { compareKeyAt, elementAt, findElement, viewValue } from "./leaf-page.ts";
-import { KEYED, slotCount } from "./page.ts";
+import { childCount, childPage, countBefore, findChild } from "./inner-page.ts";
+import { KeySearch } from "./key-search.ts";
+import { elementAt, findElement, isKeyAt, placeBeforeEnd, viewValue } from "./leaf-page.ts";
+import { KEYED } from "./page.ts";
 import type { PageNumber, View } from "./transaction.ts";
 
 export class KeyedTree extends ElementTree {
+  readonly #search = new KeySearch();
+
   constructor() {
     super(KEYED);
   }
@@ -39,6 +42,7 @@ export class KeyedTree extends ElementTree {
   put(buf: Buffer, start: number, end: number, value: Buffer, valueStart: number, valueEnd: number): boolean {
     this.element.setKey(buf, start, end);
     this.element.setValue(value, valueStart, valueEnd);
+    this.#search.begin(buf, start, end);
     this.#putIn(this.root, this.height, KeyedTree.allEdges);
     const isNew = this.deltaCount === 1;
     this.finish();
@@ -47,7 +51,7 @@ export class KeyedTree extends ElementTree {
 
   /** Removes a key. False where there is none. */
   delete(buf: Buffer, start: number, end: number): boolean {
-    this.element.setKey(buf, start, end);
+    this.#search.begin(buf, start, end);
     this.deltaCount = 0;
     this.deltaSize = 0;
     this.#deleteIn(this.root, this.height);
@@ -58,58 +62,62 @@ export class KeyedTree extends ElementTree {
 
   /** How many keys come before `buf[start, end)`: its rank, where it is a key. */
   countBelow(buf: Buffer, start: number, end: number): number {
+    const search = this.#search;
+    search.begin(buf, start, end);
     let number = this.root;
     let below = 0;
     for (let level = this.height; level > 0; level--) {
       const page = this.read(number, level);
-      const index = findChild(page, buf, start, end);
+      const index = this.#descend(page, level);
       below += countBefore(page, index);
       number = childPage(page, index);
     }
-    return below + findElement(this.read(number, 0), buf, start, end);
+    return below + findElement(this.read(number, 0), search);
   }
 
   /** Goes to the leaf where the key belongs; returns its index there, or -1. */
   #find(buf: Buffer, start: number, end: number): number {
+    const search = this.#search;
+    search.begin(buf, start, end);
     let number = this.root;
     for (let level = this.height; level > 0; level--) {
       const page = this.read(number, level);
-      number = childPage(page, findChild(page, buf, start, end));
+      number = childPage(page, this.#descend(page, level));
     }
     const page = this.read(number, 0);
-    const index = findElement(page, buf, start, end);
-    const isFound = index < slotCount(page) && compareKeyAt(page, elementAt(page, index), buf, start, end) === 0;
-    return isFound ? index : -1;
+    const index = findElement(page, search);
+    return isKeyAt(page, index, search) ? index : -1;
+  }
+
+  /** The child of an inner page that the search goes on in. */
+  #descend(page: View, level: number): number {
+    const index = findChild(page, this.#search);
+    if (level === 1) this.expectLook(placeBeforeEnd(this.#search, childCount(page, index)));
+    return index;
   }
 
   #putIn(number: PageNumber, level: number, edges: number): void {
-    const { keyBuf, keyStart, keyEnd } = this.element;
     const page = this.read(number, level);
     if (level > 0) {
-      const index = findChild(page, keyBuf, keyStart, keyEnd);
+      const index = this.#descend(page, level);
       this.#putIn(childPage(page, index), level - 1, this.edgesOf(page, index, edges));
       this.absorb(number, level, index, edges);
       return;
     }
-    const index = findElement(page, keyBuf, keyStart, keyEnd);
-    const isThere =
-      index < slotCount(page) && compareKeyAt(page, elementAt(page, index), keyBuf, keyStart, keyEnd) === 0;
-    if (isThere) this.replaceInLeaf(number, page, index, edges);
+    const index = findElement(page, this.#search);
+    if (isKeyAt(page, index, this.#search)) this.replaceInLeaf(number, page, index, edges);
     else this.insertIntoLeaf(number, page, index, edges);
   }
 
   #deleteIn(number: PageNumber, level: number): void {
-    const { keyBuf, keyStart, keyEnd } = this.element;
     const page = this.read(number, level);
     if (level > 0) {
-      const index = findChild(page, keyBuf, keyStart, keyEnd);
+      const index = this.#descend(page, level);
       this.#deleteIn(childPage(page, index), level - 1);
       this.absorb(number, level, index, 0);
       return;
     }
-    const index = findElement(page, keyBuf, keyStart, keyEnd);
-    if (index === slotCount(page)) return;
-    if (compareKeyAt(page, elementAt(page, index), keyBuf, keyStart, keyEnd) !== 0) return;
-    this.removeFromLeaf(number, page, index, index + 1);
+    const index = findElement(page, this.#search);
+    if (isKeyAt(page, index, this.#search)) this.removeFromLeaf(number, page, index, index + 1);
   }
 }

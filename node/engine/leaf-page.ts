@@ -5,7 +5,7 @@
 
 import { compareRanges, copyRange, readU16, readU32, writeU16, writeU32 } from "../base/bytes.ts";
 import { readVarint, varintSize, writeVarint } from "../base/varint.ts";
-import { FIRST_STEP, LAST_STEP, MIN_GUESSED_SLOTS, prefixOf } from "./key-prefix.ts";
+import { FIRST_STEP, type KeySearch, LAST_STEP, prefixOf } from "./key-search.ts";
 import {
   addGarbage,
   closeSlots,
@@ -106,25 +106,22 @@ export function viewValue(page: View, at: number, out: View): void {
   out.end = out.start + valueLength;
 }
 
-/** Index of the first element of a keyed leaf whose key is not below `buf[start, end)`; the count where none is. */
-export function findElement(page: View, buf: Buffer, start: number, end: number): number {
-  const { buf: bytes, end: slots } = page;
-  const prefix = prefixOf(buf, start, end);
+/** Index of the first element of a keyed leaf whose key is not below the key of `search`; the count where none is. */
+export function findElement(page: View, search: KeySearch): number {
+  const { buf, end } = page;
+  const { prefix } = search;
   let low = 0;
   let high = slotCount(page);
-  let guess = -1;
+  let guess = search.guessAmong(high);
   let step = FIRST_STEP;
-  if (high > MIN_GUESSED_SLOTS) {
-    const first = readU32(bytes, slots - KEYED_LEAF_SLOT_BYTES + 2);
-    const last = readU32(bytes, slots - KEYED_LEAF_SLOT_BYTES * high + 2);
-    if (first < prefix && prefix < last) guess = Math.floor(((prefix - first) / (last - first)) * (high - 1));
-  }
   while (low < high) {
     const middle = guess < low || guess >= high ? (low + high) >>> 1 : guess;
-    const slot = slots - KEYED_LEAF_SLOT_BYTES * (middle + 1);
-    const other = readU32(bytes, slot + 2);
+    const slot = end - KEYED_LEAF_SLOT_BYTES * (middle + 1);
+    const other = readU32(buf, slot + 2);
     const isBelow =
-      other === prefix ? compareKeyAt(page, page.start + readU16(bytes, slot), buf, start, end) < 0 : other < prefix;
+      other === prefix
+        ? compareKeyAt(page, page.start + readU16(buf, slot), search.buf, search.start, search.end) < 0
+        : other < prefix;
     if (isBelow) low = middle + 1;
     else high = middle;
     if (guess >= 0) {
@@ -135,8 +132,19 @@ export function findElement(page: View, buf: Buffer, start: number, end: number)
   return low;
 }
 
+/** Whether the key of element `index`, which may be the count, is that of `search`. */
+export function isKeyAt(page: View, index: number, search: KeySearch): boolean {
+  if (index === slotCount(page)) return false;
+  return compareKeyAt(page, elementAt(page, index), search.buf, search.start, search.end) === 0;
+}
+
+/** How far before the end of a keyed leaf of `count` elements a search will look first. */
+export function placeBeforeEnd(search: KeySearch, count: number): number {
+  return KEYED_LEAF_SLOT_BYTES * (search.guessAmong(count) + 1);
+}
+
 /** Orders the key of the element at `at` against `buf[start, end)`. */
-export function compareKeyAt(page: View, at: number, buf: Buffer, start: number, end: number): number {
+function compareKeyAt(page: View, at: number, buf: Buffer, start: number, end: number): number {
   const keyLength = readVarint(page.buf, at);
   const valueAt = at + varintSize(keyLength);
   const keyAt = valueAt + varintSize(readVarint(page.buf, valueAt));

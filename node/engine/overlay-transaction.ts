@@ -13,7 +13,7 @@ import { assert } from "../base/assert.ts";
 import { OperatingError } from "../base/errors.ts";
 import { type HashKey, hash32 } from "../base/hash.ts";
 import { Prng } from "../base/prng.ts";
-import { FLAG_ABSENT, FLAG_PAGE, hashPage, PAGE_KEY_BYTES, writePageKey } from "./cache-entry.ts";
+import { FLAG_ABSENT, FLAG_PAGE, hashPage, PAGE_KEY_BYTES, PageKey, writePageKey } from "./cache-entry.ts";
 import type { DirtyList } from "./dirty-list.ts";
 import { pageKey, recordKey } from "./key-codec.ts";
 import { HASHES, rangePiece } from "./loaded-range.ts";
@@ -59,7 +59,7 @@ export class OverlayTransaction implements Transaction {
   readonly #changes: SlotChanges;
   readonly #overlay = new Overlay();
   readonly #edits: PageEdits;
-  readonly #pageKey = Buffer.alloc(PAGE_KEY_BYTES);
+  readonly #pageKey = new PageKey();
   readonly #view = new View();
   readonly #edited = new View();
   readonly #discarded: TreeId[] = [];
@@ -215,7 +215,8 @@ export class OverlayTransaction implements Transaction {
         return;
       }
     }
-    const ref = this.#findPage(tree, page);
+    const ref = this.#findPage(tree, page, out.lookBeforeEnd);
+    out.lookBeforeEnd = 0;
     if (ref !== 0 && this.#cache.view(ref, out)) {
       this.hitCount++;
       return;
@@ -394,11 +395,10 @@ export class OverlayTransaction implements Transaction {
     return entry;
   }
 
-  #findPage(tree: TreeId, page: PageNumber): Ref {
+  #findPage(tree: TreeId, page: PageNumber, lookBeforeEnd: number): Ref {
     if (this.#isFlushed) return 0;
-    writePageKey(this.#pageKey, tree, page);
-    const { generation } = this.#activeSpace();
-    return this.#cache.index.findPage(generation, hashPage(tree, page), this.#pageKey);
+    this.#pageKey.set(tree, page);
+    return this.#cache.index.findPage(this.#activeSpace().generation, this.#pageKey, lookBeforeEnd);
   }
 
   #loadPage(tree: TreeId, page: PageNumber): OverlayEntry {
@@ -429,7 +429,7 @@ export class OverlayTransaction implements Transaction {
     const known = this.#overlay.findPage(tree, page);
     if (known !== undefined) return known;
     const entry = this.#overlay.addPage(tree, page);
-    this.#setPrevious(entry, this.#findPage(tree, page));
+    this.#setPrevious(entry, this.#findPage(tree, page, 0));
     return entry;
   }
 
@@ -437,7 +437,7 @@ export class OverlayTransaction implements Transaction {
   #startEdit(tree: TreeId, page: PageNumber, capacity: number): OverlayEntry {
     const view = this.#view;
     let entry = this.#overlay.findPage(tree, page);
-    const ref = entry === undefined ? this.#findPage(tree, page) : 0;
+    const ref = entry === undefined ? this.#findPage(tree, page, 0) : 0;
     if (ref !== 0 && this.#cache.view(ref, view)) {
       entry = this.#overlay.addPage(tree, page);
       this.#setPrevious(entry, ref);

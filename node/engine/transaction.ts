@@ -20,6 +20,8 @@ export class View {
   buf: Buffer = EMPTY;
   start = 0;
   end = 0;
+  /** For the next `readPage`, a hint: so many bytes before the page's end the reader will look first; 0: nothing known. */
+  lookBeforeEnd = 0;
 }
 
 const EMPTY = Buffer.alloc(0);

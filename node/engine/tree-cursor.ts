@@ -6,8 +6,9 @@
 import { present } from "../base/assert.ts";
 import type { ElementTree } from "./element-tree.ts";
 import { childAtPosition, childCount, childPage, countBefore, findChild } from "./inner-page.ts";
+import { KeySearch } from "./key-search.ts";
 import { elementAt, findElement, viewKey, viewValue } from "./leaf-page.ts";
-import { KEYED, slotCount } from "./page.ts";
+import { KEYED, leafSlotBytes, slotCount } from "./page.ts";
 import { type PageNumber, View } from "./transaction.ts";
 
 export class TreeCursor {
@@ -16,21 +17,24 @@ export class TreeCursor {
   /** The value of the element; in a list, the element. */
   readonly value = new View();
   #tree: ElementTree | undefined;
+  readonly #search = new KeySearch();
   readonly #pages: View[] = [];
   readonly #indexes: number[] = [];
 
   /** Goes to the first element whose key is not below `buf[start, end)`. False where there is none. */
   seekKey(tree: ElementTree, buf: Buffer, start: number, end: number): boolean {
     this.#tree = tree;
+    const search = this.#search;
+    search.begin(buf, start, end);
     let number = tree.root;
     for (let level = tree.height; level > 0; level--) {
       const page = this.#read(number, level);
-      const index = findChild(page, buf, start, end);
+      const index = findChild(page, search);
       this.#indexes[level] = index;
       number = childPage(page, index);
     }
     const leaf = this.#read(number, 0);
-    const index = findElement(leaf, buf, start, end);
+    const index = findElement(leaf, search);
     if (index === slotCount(leaf)) {
       this.#indexes[0] = index - 1;
       return index > 0 || tree.count > 0 ? this.next() : false;
@@ -53,6 +57,8 @@ export class TreeCursor {
       this.#indexes[level] = index;
       number = childPage(page, index);
     }
+    const leaf = this.#pages[0];
+    if (leaf !== undefined) leaf.lookBeforeEnd = leafSlotBytes(tree.kind) * (rest + 1);
     this.#read(number, 0);
     return this.#show(rest);
   }

@@ -132,6 +132,12 @@ export class TreePages {
     return view;
   }
 
+  /** The leaf that is read next will be looked at first so many bytes before its end. */
+  protected expectLook(bytesBeforeEnd: number): void {
+    const leaf = this.views[0];
+    if (leaf !== undefined) leaf.lookBeforeEnd = bytesBeforeEnd;
+  }
+
   /** Makes the page in `page` editable, with room for `needBytes` more between heap and slots. */
   protected edit(number: PageNumber, page: View, needBytes: number): void {
     const oldLength = page.end - page.start;

@@ -346,13 +346,13 @@ export class MapTransaction implements Transaction {
 
   #keyView(name: string): View {
     const buf = Buffer.from(name, "latin1");
-    return { buf, start: 0, end: buf.length };
+    return { buf, start: 0, end: buf.length, lookBeforeEnd: 0 };
   }
 
   #valueView(name: string): View {
     const value = this.#records.get(name) ?? this.records.get(name);
     assert(value !== undefined, "a scanned record has a value");
-    const view = { buf: value, start: 0, end: 0 };
+    const view = { buf: value, start: 0, end: 0, lookBeforeEnd: 0 };
     this.#give(`record:${name}`, value, view);
     return view;
   }

@@ -7,6 +7,7 @@ import { expect } from "vitest";
 import { present } from "../../node/base/assert.ts";
 import { compareRanges } from "../../node/base/bytes.ts";
 import { childCount, childPage, childSize, viewSeparator } from "../../node/engine/inner-page.ts";
+import { KeySearch } from "../../node/engine/key-search.ts";
 import { elementAt, elementsContentBytes, findElement, viewKey } from "../../node/engine/leaf-page.ts";
 import {
   BYTES,
@@ -39,6 +40,7 @@ class TreeCheck {
   readonly #tx: MapTransaction;
   readonly #tree: TreePages;
   readonly #seen = new Set<string>();
+  readonly #search = new KeySearch();
   #lastKey: Buffer | undefined;
 
   constructor(tx: MapTransaction, tree: TreePages) {
@@ -116,7 +118,8 @@ class TreeCheck {
       const last = this.#lastKey;
       if (last) expect(compareRanges(last, 0, last.length, bytes, 0, bytes.length)).toBeLessThan(0);
       if (low && i === 0) expect(Buffer.compare(low, bytes)).toBeLessThanOrEqual(0);
-      expect(findElement(page, bytes, 0, bytes.length)).toBe(i);
+      this.#search.begin(bytes, 0, bytes.length);
+      expect(findElement(page, this.#search)).toBe(i);
       this.#lastKey = bytes;
     }
   }

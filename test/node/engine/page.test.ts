@@ -12,6 +12,7 @@ import {
   setChildTotals,
   totalCount,
 } from "../../../node/engine/inner-page.ts";
+import { KeySearch } from "../../../node/engine/key-search.ts";
 import {
   elementAt,
   findElement,
@@ -60,6 +61,13 @@ function viewOf(text: string): View {
   return Object.assign(new View(), { buf: Buffer.from(text), start: 0, end: text.length });
 }
 
+function searchOf(key: Buffer | string): KeySearch {
+  const search = new KeySearch();
+  const bytes = Buffer.from(key);
+  search.begin(bytes, 0, bytes.length);
+  return search;
+}
+
 test("the worked example of page.ts", () => {
   const page = new View();
   makePage(page, KEYED, false, 32);
@@ -75,7 +83,7 @@ test("elements are put, overwritten and removed in place, and what is lost is ga
   put(page, 0, "a", "one");
   put(page, 2, "c", "3");
   expect(entries(page)).toEqual(["a=one", "b=2", "c=3"]);
-  expect([findElement(page, Buffer.from("b"), 0, 1), findElement(page, Buffer.from("bb"), 0, 2)]).toEqual([1, 2]);
+  expect([findElement(page, searchOf("b")), findElement(page, searchOf("bb"))]).toEqual([1, 2]);
   const before = contentBytes(page);
   expect(overwriteElement(page, 0, elementOf("a", "1"))).toBe(true);
   expect(overwriteElement(page, 1, elementOf("b", "longer"))).toBe(false);
@@ -122,12 +130,12 @@ test("keys that share their first bytes are told apart by the rest, short ones c
   for (const key of bytes.toReversed()) {
     const element = new NewElement();
     element.setKey(key, 0, key.length);
-    insertElement(page, findElement(page, key, 0, key.length), element);
+    insertElement(page, findElement(page, searchOf(key)), element);
   }
   expect(entries(page)).toEqual(keys.map((key) => `${key}=`));
-  expect(bytes.map((key) => findElement(page, key, 0, key.length))).toEqual(keys.map((_, index) => index));
+  expect(bytes.map((key) => findElement(page, searchOf(key)))).toEqual(keys.map((_, index) => index));
   const absent = Buffer.from("abcdd");
-  expect(findElement(page, absent, 0, absent.length)).toBe(keys.indexOf("abcde"));
+  expect(findElement(page, searchOf(absent))).toBe(keys.indexOf("abcde"));
 });
 
 test("children are found by their separators, and the first one has none", () => {
@@ -137,7 +145,7 @@ test("children are found by their separators, and the first one has none", () =>
     insertEntry(page, index, 10 + index, viewOf(separator));
     setChildTotals(page, index, 2 ** 33 + index, 2 ** 40 + index);
   });
-  const find = (key: string) => childPage(page, findChild(page, Buffer.from(key), 0, key.length));
+  const find = (key: string) => childPage(page, findChild(page, searchOf(key)));
   expect(["", "e", "f", "lzz", "m", "z"].map(find)).toEqual([10, 10, 11, 11, 12, 12]);
   expect([childCount(page, 2), childSize(page, 2)]).toEqual([2 ** 33 + 2, 2 ** 40 + 2]);
   removeEntries(page, 0, 1);
@@ -170,7 +178,7 @@ test("an element is found where looking at each one finds it", () => {
       }
       for (const wanted of [...keys, ...others.map((key) => Buffer.from(key))]) {
         const above = keys.findIndex((key) => Buffer.compare(key, wanted) >= 0);
-        expect(findElement(page, wanted, 0, wanted.length)).toBe(above < 0 ? keys.length : above);
+        expect(findElement(page, searchOf(wanted))).toBe(above < 0 ? keys.length : above);
       }
     }),
     { numRuns: 400 },
@@ -189,7 +197,7 @@ test("a child is found where looking at each separator finds it", () => {
       }
       for (const wanted of [...keys, ...others.map((key) => Buffer.from(key))]) {
         const index = separators.filter((separator) => Buffer.compare(separator, wanted) <= 0).length;
-        expect(findChild(page, wanted, 0, wanted.length)).toBe(index);
+        expect(findChild(page, searchOf(wanted))).toBe(index);
       }
     }),
     { numRuns: 400 },
