@@ -1,12 +1,12 @@
 /**
- * All connected clients of this node: CLIENT LIST, KILL, UNBLOCK, and the sweep that closes idle ones.
- * A connection sees the clients of its own table; the administrator sees all.
+ * All connected clients of this node: CLIENT LIST, KILL, UNBLOCK, PAUSE, and the sweep that closes idle ones.
+ * A connection sees and pauses the clients of its own table; the administrator sees all.
  */
 
 import type { Clock } from "../base/clock.ts";
 import type { ClientDirectory, ClientFilter } from "../commands/session.ts";
 import type { Client } from "./client.ts";
-import type { ClientPause } from "./pause.ts";
+import type { ClientPause, PauseScope } from "./pause.ts";
 import type { ClientSession } from "./session.ts";
 
 export class ClientList {
@@ -64,8 +64,8 @@ export class ClientList {
         client.blocked.unblock(how);
         return true;
       },
-      pause: (durationMs, what) => this.#pause.begin(durationMs, what),
-      unpause: () => this.#pause.end(),
+      pause: (durationMs, what) => this.#pause.begin(pauseScopeOf(session), durationMs, what),
+      unpause: () => this.#pause.end(pauseScopeOf(session)),
     };
   }
 
@@ -134,6 +134,10 @@ function flagsOf(client: Client, isPaused: boolean): string {
   if (client.session.transaction.isOpen) flags += "x";
   if (client.session.isNoEvict) flags += "e";
   return flags === "" ? "N" : flags;
+}
+
+function pauseScopeOf({ access }: ClientSession): PauseScope {
+  return access.isAdmin ? "every" : access.table.id;
 }
 
 function maySee(session: ClientSession, client: Client): boolean {

@@ -90,9 +90,12 @@ export class Dispatcher {
       else reply.error(error);
       return "done";
     }
-    if (this.#pause.isActive && this.#pause.holds(plan.isWrite || (plan.isExec && session.transaction.hasWrites))) {
-      this.#pause.wait(client);
-      return "retry";
+    if (this.#pause.isActive) {
+      const isWrite = plan.isWrite || (plan.isExec && session.transaction.hasWrites);
+      if (this.#pause.holds(session.access.table.id, isWrite)) {
+        this.#pause.wait(client);
+        return "retry";
+      }
     }
     return plan.data === undefined ? this.#runSession(client, plan, argv) : this.#runData(client, plan, argv);
   }

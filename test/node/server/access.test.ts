@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from "vitest";
 import { command, Harness, type HarnessOptions } from "../../support/server-harness.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 let harness: Harness | undefined;
 async function start(options: HarnessOptions = {}): Promise<Harness> {
@@ -92,4 +93,27 @@ it("two passwords are taken during a rotation, and a deleted table is gone", asy
   expect(id).toBeDefined();
   for (const executor of own.executors.leading(2 as never)) executor.isServing = false;
   await client.send(command("GET", "a")).expect("-ERR table 'orders' does not exist\r\n");
+});
+
+it("CLIENT PAUSE of a table's connection holds that table's clients alone, the administrator's holds all", async () => {
+  const own = await start({ adminPassword: "root" });
+  const [orders, colleague, other, admin] = [await own.raw(), await own.raw(), await own.raw(), await own.raw()];
+  for (const client of [orders, colleague]) await client.send(command("AUTH", "orders", "secret")).expect("+OK\r\n");
+  await admin.send(command("AUTH", "admin", "root")).expect("+OK\r\n");
+  await orders.send(command("CLIENT", "PAUSE", 100_000, "WRITE")).expect("+OK\r\n");
+  await other.send(command("SET", "a", 1)).expect("+OK\r\n");
+  colleague.send(command("SET", "a", 2));
+  await waitFor(() => own.nodes[0]?.server.clients.blockedCount === 1);
+  // Another table's connection cannot end it.
+  await other.send(command("CLIENT", "UNPAUSE") + command("GET", "a")).expect("+OK\r\n$1\r\n1\r\n");
+  expect(own.nodes[0]?.server.clients.blockedCount).toBe(1);
+  await admin.send(command("CLIENT", "PAUSE", 100_000, "WRITE")).expect("+OK\r\n");
+  other.send(command("SET", "a", 3));
+  await waitFor(() => own.nodes[0]?.server.clients.blockedCount === 2);
+  await orders.send(command("CLIENT", "UNPAUSE") + command("GET", "a")).expect("+OK\r\n$-1\r\n");
+  expect(own.nodes[0]?.server.clients.blockedCount).toBe(2);
+  await orders.send(command("CLIENT", "PAUSE", 100_000, "WRITE")).expect("+OK\r\n");
+  await admin.send(command("CLIENT", "UNPAUSE")).expect("+OK\r\n");
+  await colleague.expect("+OK\r\n");
+  await other.expect("+OK\r\n");
 });
