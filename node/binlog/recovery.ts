@@ -100,6 +100,7 @@ class Recovery {
 
   run(): RecoveredLog {
     const names = this.#segmentNames();
+    if (names.length === 0) this.#refuseLostLog();
     for (let i = 0; i < names.length; i++) {
       const name = names[i] as string;
       const path = `${this.#options.directory}/${name}`;
@@ -126,6 +127,17 @@ class Recovery {
       cutBytes: this.#cutBytes,
       entryCount: this.#entryCount,
     };
+  }
+
+  /** The youngest segment always stays: a database that holds entries, and no log at all, has lost what was behind them. */
+  #refuseLostLog(): void {
+    for (const { stored } of this.#scans.values()) {
+      if (stored === undefined || stored.index === 0) continue;
+      throw new OperatingError(
+        "BinlogMissing",
+        `${this.#options.directory}: there is no log, but the database holds entries of one; restore the log, or remove this node's data and let it fill again`,
+      );
+    }
   }
 
   #addScan(log: SlotLog, stored: StoredSlot | undefined): SlotScan {

@@ -10,7 +10,7 @@
  * cluster: the node id is made before the first manager is asked, so that a crash then leaves no second id. The identity is set aside
  * last when a retired id returns, so that a crash in between is found and finished.
  * Refuses, with an OperatingError that says what to do: another cluster's directory, another node's, a newer format,
- * a damaged identity, data without an identity, a directory that cannot be written, one that is in use.
+ * a damaged identity, data without an identity, a log without the database, a directory that cannot be written, one that is in use.
  */
 
 import { randomBytes } from "node:crypto";
@@ -20,9 +20,11 @@ import {
   fsyncSync,
   linkSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeFileSync,
   writeSync,
@@ -74,6 +76,7 @@ export class DataDirectory {
       const known = readIdentity(path);
       if (known !== undefined) {
         checkIdentity(path, known, options);
+        refuseLostDatabase(path, known);
         const directory = new DataDirectory(path, known, false);
         if (options.cluster !== undefined) directory.join(options.cluster);
         return directory;
@@ -127,7 +130,7 @@ export function setAsideRetired(path: string): string | undefined {
   try {
     const identity = readIdentity(path);
     if (identity === undefined) return undefined;
-    const target = join(path, `retired-${identity.node}`);
+    const target = retiredPath(path, identity.node);
     makeDirectory(target);
     // The identity last: until then a start finds the same id, and this is done again.
     for (const name of [...OWNED, IDENTITY]) {
@@ -212,6 +215,27 @@ function checkIdentity(path: string, known: DataIdentity, options: DataDirectory
       { data: { path, found: known.node, expected: options.node } },
     );
   }
+}
+
+/**
+ * LevelDB would make an empty database, or one of what little it can see without CURRENT, and the node would serve that.
+ * The log is written only after the database is there.
+ */
+function refuseLostDatabase(path: string, { node }: DataIdentity): void {
+  const binlog = join(path, "binlog");
+  if (existsSync(join(path, "database", "CURRENT"))) return;
+  if (!existsSync(binlog) || !statSync(binlog).isDirectory() || readdirSync(binlog).length === 0) return;
+  // A retired id's database is moved before its log: a crash came in between.
+  if (existsSync(retiredPath(path, node))) return;
+  throw new OperatingError(
+    "DataDirectoryDamaged",
+    `data directory ${path} holds a log but no database (database/CURRENT is missing); restore database, or remove this node's data and let it fill again`,
+    { data: { path } },
+  );
+}
+
+function retiredPath(path: string, node: NodeId): string {
+  return join(path, `retired-${node}`);
 }
 
 function createIdentity(path: string, options: DataDirectoryOptions): DataIdentity {

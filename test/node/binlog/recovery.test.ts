@@ -97,6 +97,17 @@ test("a log that ends before the database is refused", () => {
   expect(() => machine.open()).toThrow(expect.objectContaining({ code: "BinlogBehindDatabase" }));
 });
 
+test("a log that is gone as a whole is refused where the database holds entries of it", () => {
+  const machine = new TestLog();
+  machine.stored.set(1, { replica: REPLICA, term: 0, index: 0, crc: 0 });
+  machine.open();
+  const { log } = writeTurns(machine, 20, "always", 600);
+  const { term, index, crc } = log.slot(TABLE, 0, REPLICA);
+  machine.stored.set(0, { replica: REPLICA, term, index, crc });
+  for (const name of machine.files.list(LOG_DIRECTORY)) machine.files.remove(`${LOG_DIRECTORY}/${name}`);
+  expect(() => machine.open()).toThrow(expect.objectContaining({ code: "BinlogMissing" }));
+});
+
 test("another node's log is refused", () => {
   const machine = new TestLog();
   machine.open();
@@ -106,6 +117,7 @@ test("another node's log is refused", () => {
 
 test("a slot without entries in the log stands where the database says", () => {
   const machine = new TestLog();
+  machine.open();
   const stored = { replica: REPLICA, term: 3, index: 40, crc: 99 };
   machine.stored.set(1, stored);
   expect(machine.open().index.find(TABLE, 1)).toMatchObject(stored);

@@ -47,6 +47,23 @@ test("a directory of another cluster or node is refused, and left unlocked", () 
   DataDirectory.open({ path, cluster }).release();
 });
 
+test("a log whose database is gone is refused, but not where a retired id was being set aside", () => {
+  const path = fresh();
+  const { identity } = DataDirectory.open({ path, cluster });
+  rmSync(join(path, "lock"));
+  mkdirSync(join(path, "database"));
+  mkdirSync(join(path, "binlog"));
+  DataDirectory.open({ path, cluster }).release();
+  writeFileSync(join(path, "binlog", "00000000000000000001.log"), "");
+  expect(() => DataDirectory.open({ path, cluster })).toThrow(/holds a log but no database .*restore database, or/);
+  writeFileSync(join(path, "database", "CURRENT"), "");
+  DataDirectory.open({ path, cluster }).release();
+  rmSync(join(path, "database"), { recursive: true });
+  expect(() => DataDirectory.open({ path, cluster })).toThrow(coded("DataDirectoryDamaged"));
+  mkdirSync(join(path, `retired-${identity.node}`));
+  DataDirectory.open({ path, cluster }).release();
+});
+
 test("a newer format, a damaged identity and data without one are refused", () => {
   const path = fresh();
   mkdirSync(path, { recursive: true });
