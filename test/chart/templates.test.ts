@@ -87,6 +87,15 @@ describe.runIf(hasHelm())("the chart", () => {
     }
   });
 
+  test("guards them against older ones, where it installs them", async () => {
+    const flags = ["--show-only", "templates/crd-guard.yaml"];
+    await expect(render({}, { flags })).toMatchFileSnapshot("golden/crd-guard.yaml");
+    for (const off of ["crds.install", "crds.guard"]) {
+      const kinds = readObjects(render({ [off]: false })).map(({ kind }) => kind);
+      expect(kinds.filter((kind) => kind.startsWith("ValidatingAdmission"))).toEqual([]);
+    }
+  });
+
   test("has the version of the program", () => {
     const version = (parse(readFileSync(join(CHART, "../../package.json"), "utf8")) as { version: string }).version;
     const chart = parse(readFileSync(join(CHART, "Chart.yaml"), "utf8")) as { version: string; appVersion: string };

@@ -34,6 +34,8 @@ const PATHS: Readonly<Record<string, string>> = {
   Service: "/api/v1/namespaces/pika-system/services",
   CustomResourceDefinition: CRDS,
   Deployment: `${DEPLOYMENTS}/namespaces/pika-system/deployments`,
+  ValidatingAdmissionPolicy: "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+  ValidatingAdmissionPolicyBinding: "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
   NetworkPolicy: "/apis/networking.k8s.io/v1/namespaces/pika-system/networkpolicies",
   ClusterRole: "/apis/rbac.authorization.k8s.io/v1/clusterroles",
   ClusterRoleBinding: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
@@ -134,6 +136,23 @@ describe.runIf(hasHelm() && hasControlPlane() && !process.env.KUBECONFIG)("helm"
     }
     expect(upgrade(newer)).not.toContain("was left at");
     expect(await versions()).toEqual(["99.0.0", "99.0.0"]);
+  });
+
+  test("a rollback to older definitions is refused, and an upgrade to the older chart is what goes", async () => {
+    install("pika-operator");
+    upgrade(newer);
+    // A policy is in force a moment after it is there.
+    const older = { metadata: { labels: { [VERSION]: "98.9.9" } } };
+    const downgrade = () => api.patch(`${CRDS}/pikatables.pika.io?dryRun=All`, older).then(() => "", String);
+    await waitFor(async () => /is not replaced by 98.9.9/.test(await downgrade()), { what: "the policy" });
+    const rollback = () => run("rollback", "pika-operator", "1", "-n", NAMESPACE);
+    expect(rollback).toThrow(/version 99.0.0 of this definition is not replaced by \d/);
+    upgrade(CHART);
+    expect(await versions()).toEqual(["99.0.0", "99.0.0"]);
+    const without = { metadata: { labels: { [VERSION]: null } } };
+    await api.patch(`${CRDS}/pikatables.pika.io`, without);
+    upgrade(CHART);
+    expect((await versions()).toSorted()).not.toEqual(["99.0.0", "99.0.0"]);
   });
 
   test("another release takes the definitions over when it is told to, an older one without changing them", async () => {
