@@ -29,8 +29,8 @@ export interface ForwardRequest {
 
 export type ForwardResult =
   /**
-   * The reply's RESP bytes are `buf[start, end)`: for an EXEC the replies one after the other, without the array's
-   * header. They stay as they are for as long as they are kept, but keep a whole read buffer alive: copy what waits.
+   * The reply's RESP bytes are `buf[start, end)`: for an EXEC the array of all replies, or one error if nothing was
+   * executed. They stay as they are for as long as they are kept, but keep a whole read buffer alive: copy what waits.
    */
   | { readonly kind: "reply"; readonly buf: Buffer; readonly start: number; readonly end: number }
   /** Not executed; the topology that refused is of `epoch`: look again and retry. */
@@ -87,7 +87,7 @@ export interface Forwarder {
 
 /** Takes the answer to one forwarded request: exactly one call, at once or later. Calls after the peer left do nothing. */
 export interface ForwardResponder {
-  /** The reply's RESP bytes (of an EXEC without the array's header). They are copied. Only after the turn's append. */
+  /** The reply's RESP bytes, of an EXEC an array or one error. They are copied. Only after the turn's append. */
   reply(buf: Buffer, start: number, end: number): void;
   /** Not executed, because this node does not lead by its topology of `epoch`. */
   refuse(epoch: number): void;

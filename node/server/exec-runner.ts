@@ -5,15 +5,16 @@
  */
 
 import type { Argv } from "../base/argv.ts";
+import { assert } from "../base/assert.ts";
 import type { DataCommand, LaterReply } from "../commands/command.ts";
 import type { Session } from "../commands/session.ts";
 import { slotOf } from "../meta/slot.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import { type Protocol, ReplyWriter } from "../resp/reply.ts";
-import { replyEnd } from "../resp/reply-scan.ts";
+import { headerNumber, lineEnd, replyEnd } from "../resp/reply-scan.ts";
 import type { ForwardRequest, ForwardResult } from "../router/forwarding.ts";
 import type { SlotExecutor } from "../shard/executor.ts";
-import { noLeaderText, notServedText, outcomeUnknownText, unreachableText } from "./refusals.ts";
+import { execAbortText, noLeaderText, notServedText, outcomeUnknownText, unreachableText } from "./refusals.ts";
 import { ROUTE_WAIT_MS, type SlotRunnerDeps } from "./slot-runner.ts";
 import type { TableView } from "./tables.ts";
 import type { ClosedTransaction, TransactionRunner } from "./transactions.ts";
@@ -29,6 +30,8 @@ type DataResult =
 
 type DataBatch = readonly { readonly command: DataCommand; readonly argv: Argv }[];
 
+const ERROR_TYPE = 45;
+const ARRAY_TYPE = 42;
 const NO_BYTES = Buffer.alloc(0);
 
 export class ExecRunner implements TransactionRunner {
@@ -197,7 +200,7 @@ export class ExecRunner implements TransactionRunner {
     if (outcome === "refused") {
       const { refusal } = executor;
       if (refusal?.reason !== "limit") return undefined;
-      return { kind: "error", text: `EXECABORT Transaction discarded because of: ${refusal.error}` };
+      return { kind: "error", text: execAbortText(refusal.error) };
     }
     if (this.#deps.blocking.hasTouched) this.#deps.blocking.serve();
     const error = await this.#deps.turn.ended();
@@ -216,7 +219,7 @@ export class ExecRunner implements TransactionRunner {
     const result = await this.#forward(route.node, this.#request({ table, slot, batch, watchId }));
     switch (result.kind) {
       case "reply":
-        return { kind: "replies", bytes: Buffer.from(result.buf.subarray(result.start, result.end)) };
+        return repliesOf(result.buf.subarray(result.start, result.end), batch.length);
       case "watchBroken":
         return { kind: "broken" };
       case "unknown":
@@ -252,6 +255,14 @@ function dataOf(transaction: ClosedTransaction): DataBatch {
   const batch: { command: DataCommand; argv: Argv }[] = [];
   for (const { plan, argv } of transaction.commands) if (plan.data) batch.push({ command: plan.data, argv });
   return batch;
+}
+
+/** Takes what a peer answered to an EXEC apart: the array of its replies, or the error for which nothing was executed. */
+function repliesOf(bytes: Buffer, count: number): DataResult {
+  const end = lineEnd(bytes, 0);
+  if (bytes[0] === ERROR_TYPE) return { kind: "error", text: bytes.toString("latin1", 1, end - 2) };
+  assert(bytes[0] === ARRAY_TYPE && headerNumber(bytes, 0) === count, "a forwarded EXEC answers each of its commands");
+  return { kind: "replies", bytes: Buffer.from(bytes.subarray(end)) };
 }
 
 function isIntact(watches: WatchSet, executor: SlotExecutor): boolean {

@@ -25,7 +25,7 @@ import type {
 import type { SlotExecutor } from "../shard/executor.ts";
 import type { BlockedOwner } from "./blocking.ts";
 import { CommandPlan, keyPositions, NO_KEYS, UNCLEAR_KEYS } from "./command-plan.ts";
-import { errorReply } from "./refusals.ts";
+import { errorReply, execAbortText } from "./refusals.ts";
 import type { ReplicaWaits } from "./replica-waits.ts";
 import { RunReplies } from "./run-replies.ts";
 import { type OrderedRequest, SlotOrder } from "./slot-order.ts";
@@ -300,6 +300,7 @@ export class PeerRequests implements ForwardHandler {
     const start = reply.length;
     reply.protocol = request.protocol;
     const batch = commands.map((command, i) => ({ command, argv: request.commands[i] as Argv }));
+    reply.array(batch.length);
     const outcome = batch.length === 0 ? "done" : executor.executeAll(batch, reply);
     if (outcome === "done") {
       turn.join(new TurnAnswer(responder, start, reply.length));
@@ -308,7 +309,9 @@ export class PeerRequests implements ForwardHandler {
     }
     reply.rewind(start);
     if (outcome === "miss") return "miss";
-    this.#refuse(executor, responder);
+    const { refusal } = executor;
+    if (refusal?.reason === "limit") respond(responder, execAbortText(refusal.error));
+    else responder.refuse(this.#deps.routes.epoch);
     return undefined;
   }
 

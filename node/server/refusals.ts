@@ -10,6 +10,11 @@ export function errorReply(text: string): Buffer {
   return Buffer.from(`-${text.replaceAll(/[\r\n]/g, " ")}\r\n`);
 }
 
+/** A transaction that was refused as a whole: nothing of it was executed. */
+export function execAbortText(reason: string): string {
+  return `EXECABORT Transaction discarded because of: ${reason}`;
+}
+
 /** No replica of the slot leads. */
 export function noLeaderText(table: string, slot: number): string {
   return `CLUSTERDOWN table '${table}' slot ${slot} has no leader`;

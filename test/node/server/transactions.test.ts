@@ -146,3 +146,23 @@ it("a failed append makes an error of EXEC", async () => {
   own.executors.appendError = "MISCONF no log";
   await client.send(command("EXEC")).expect("-MISCONF no log\r\n");
 });
+
+it("an EXEC that its leader refuses as a whole is one error at the node that forwards it", async () => {
+  const own = await new Harness({ nodeCount: 2, tables: [{ name: "default", slots: 1 }] }).start();
+  harness = own;
+  const client = await own.raw(1);
+  const queue = command("MULTI") + command("SET", "a", 1) + command("PING") + command("SET", "a", 2);
+  await client.send(queue).expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n");
+  own.executors.appendError = "MISCONF no log";
+  await client.send(command("EXEC")).expect("-MISCONF no log\r\n");
+  const [table] = own.topology.value.tables.keys();
+  const executor = table === undefined ? undefined : own.executors.find(table, 0);
+  if (executor === undefined) throw new Error("no executor");
+  executor.refusal = { reason: "limit", error: "OOM no room" };
+  const aborted = "-EXECABORT Transaction discarded because of: OOM no room\r\n";
+  await client.send(queue + command("EXEC")).expect(`+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n${aborted}`);
+  executor.refusal = undefined;
+  await client
+    .send(queue + command("EXEC"))
+    .expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n+PONG\r\n+OK\r\n");
+});
