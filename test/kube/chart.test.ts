@@ -43,7 +43,10 @@ const PATHS: Readonly<Record<string, string>> = {
   RoleBinding: "/apis/rbac.authorization.k8s.io/v1/namespaces/pika-system/rolebindings",
 };
 
-describe.runIf(hasHelm() && hasControlPlane() && !process.env.KUBECONFIG)("helm", () => {
+/** A test is some ten runs of Helm, half a second each on a quiet machine. */
+const TIMEOUT_MS = 120_000;
+
+describe.runIf(hasHelm() && hasControlPlane() && !process.env.KUBECONFIG)("helm", { timeout: TIMEOUT_MS }, () => {
   const plane = new ControlPlane({ hasControllers: true });
   const folder = mkdtempSync(join(tmpdir(), "pika-chart-"));
   const newer = join(folder, "newer");
@@ -89,7 +92,7 @@ describe.runIf(hasHelm() && hasControlPlane() && !process.env.KUBECONFIG)("helm"
     for (const name of readdirSync(join(newer, "files/crds"))) {
       edit(`files/crds/${name}`, (text) => text.replace(/(app\.kubernetes\.io\/version): .*/, "$1: 99.0.0"));
     }
-  }, 90_000);
+  }, TIMEOUT_MS);
   afterAll(async () => {
     api?.close();
     await plane.stop();
@@ -103,7 +106,7 @@ describe.runIf(hasHelm() && hasControlPlane() && !process.env.KUBECONFIG)("helm"
     await waitFor(async () => (await api.list(CRDS)).length === 0);
     const left = await api.list<KubeObject>(`${DEPLOYMENTS}/namespaces/${NAMESPACE}/deployments`);
     expect(left).toEqual([]);
-  });
+  }, TIMEOUT_MS);
 
   test("installs, upgrades, goes back, and leaves the definitions and what was made of them", async () => {
     expect(install("pika-operator")).toContain("kubectl wait --for=condition=Ready");
