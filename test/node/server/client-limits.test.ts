@@ -128,6 +128,54 @@ it("a client that never reads replies of a peer is held back or closed, and othe
   await isServed(own, 1);
 });
 
+it("a client that asks for many large values of two nodes and does not read has few of them in its node", async () => {
+  const own = await start({ tables: [{ name: "default", slots: 2 }], nodeCount: 2 });
+  const client = await own.raw();
+  const value = "x".repeat(MIB);
+  // "b" lies in slot 0, which this node leads, "a" in slot 1.
+  await client.send(command("SET", "a", value) + command("SET", "b", value)).expect("+OK\r\n+OK\r\n");
+  client.socket.pause();
+  const count = 100;
+  client.send((command("GET", "a") + command("GET", "a") + command("GET", "b")).repeat(count));
+  const other = await own.raw();
+  let highest = 0;
+  let before = -1;
+  // At rest: neither does another request go out, nor does the output change.
+  for (let quiet = 0; quiet < 50; ) {
+    const use = clientOf(own, 1)?.bufferUse ?? { outputBytes: 0, pendingCount: 0 };
+    const now = own.forwarder.requests.length + use.outputBytes;
+    highest = Math.max(highest, use.outputBytes);
+    quiet = now === before && use.outputBytes > 0 && use.pendingCount === 0 ? quiet + 1 : 0;
+    before = now;
+    await other.send(command("PING")).expect("+PONG\r\n");
+  }
+  expect(highest).toBeLessThan(24 * MIB);
+  expect(own.forwarder.requests.length).toBeLessThan(40);
+  client.socket.resume();
+  await client.until(
+    () => client.received.length === 3 * count * (value.length + 12),
+    20_000,
+    () => `${client.received.length} bytes`,
+  );
+}, 40_000);
+
+it("the replies to a client on their way from peers that pass the output limit close it", async () => {
+  const limits = { hardBytes: 4 * MIB, softBytes: 0, softSeconds: 0 };
+  const own = await start({ tables: [{ name: "default", slots: 2 }], nodeCount: 2, server: { outputLimits: limits } });
+  const client = await own.raw();
+  await client.send(command("SET", "a", "x".repeat(MIB))).expect("+OK\r\n");
+  // The first reply never comes, those behind it wait for it.
+  let isFirst = true;
+  own.forwarder.onForward = () => {
+    const wait = isFirst ? new Promise<void>(() => undefined) : undefined;
+    isFirst = false;
+    return wait;
+  };
+  client.send(command("GET", "a").repeat(12));
+  await client.closed();
+  await isServed(own);
+});
+
 it("the soft limit closes what stays above it for its time, and only that", () => {
   const limits = { hardBytes: 1000, softBytes: 100, softSeconds: 2 };
   const guard = new OutputGuard();
