@@ -3,8 +3,8 @@
  * Invariants
  * 1. Replies leave in the order of their commands, and none before its turn is in the log.
  * 2. While a command waits (stalled), nothing behind it runs; what the client sends meanwhile is read up to a limit.
- * 3. A client that does not read its replies is not read either; beyond the output limits it is closed. Nor does it
- *    run on while more than a little waits behind a reply that is not known yet.
+ * 3. A client that does not read its replies is not read either, whether they come from here or from peers; beyond the
+ *    output limits it is closed. Nor does it run on while more than a little waits behind a reply that is not known yet.
  */
 
 import type { Socket } from "node:net";
@@ -159,10 +159,22 @@ export class Connection implements Client, TurnParticipant {
       this.#addPiece(start, reply.length, 0);
     }
     this.#joinTurn();
-    if (this.queue.isEmpty && this.#state === "untilEmpty") {
+    if (!this.queue.isEmpty || this.#state !== "untilEmpty") return;
+    // Replies of peers fill the output as well as its own do: the end of the turn tells whether the client reads.
+    const isAhead = this.#turnBytes() + this.#socket.writableLength > HIGH_WATER_BYTES || this.#deps.turn.isFull;
+    if (isAhead) this.#state = "untilTurnEnd";
+    else {
       this.#state = "ready";
       this.#run();
     }
+  }
+
+  /** What this connection has in the turn's buffer. */
+  #turnBytes(): number {
+    const pieces = this.#pieces;
+    let sizeBytes = 0;
+    for (let i = 0; i < pieces.length; i += 3) sizeBytes += (pieces[i + 1] as number) - (pieces[i] as number);
+    return sizeBytes;
   }
 
   onTurnEnd(reply: ReplyWriter, error: string | undefined): void {

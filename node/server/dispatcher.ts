@@ -30,9 +30,6 @@ import type { SpreadRunner } from "./spread-runner.ts";
 import type { TableView } from "./tables.ts";
 import type { Turn } from "./turn.ts";
 
-/** Forwarded commands of one connection on their way at once; then it waits: bounds what their replies can take. */
-const MAX_IN_FLIGHT = 1024;
-
 export interface DispatcherDeps extends SlotRunnerDeps {
   readonly registry: CommandRegistry<Session>;
   readonly spread: SpreadRunner;
@@ -162,7 +159,7 @@ export class Dispatcher {
       if (!client.queue.isEmpty) return "whenEmpty";
       return this.#waitForRoute(client, table, slot);
     }
-    if (client.queue.length >= MAX_IN_FLIGHT) return "whenEmpty";
+    if (!client.forwards.hasRoomBeside(client.queue.length)) return "whenEmpty";
     client.waitDeadlineMs = 0;
     plan.callCount++;
     return this.#deps.forwarded.send(client, { plan, argv, table, slot, node: route.node });

@@ -133,7 +133,7 @@ class ForwardedCommand implements ForwardedOne, RefusedForward {
   onForwardReply(buf: Buffer, start: number, end: number): void {
     const { forwards } = this.#client;
     forwards.count--;
-    forwards.noteExecuted(this.target.slot);
+    forwards.noteExecuted(this.target.slot, end - start);
     this.place.answerRange(buf, start, end);
     if (forwards.count === 0 && forwards.hasRefused) void forwards.retryRefused();
   }
@@ -144,7 +144,7 @@ class ForwardedCommand implements ForwardedOne, RefusedForward {
     if (this.target.plan.isBlocking) this.#client.blocked = undefined;
     switch (result.kind) {
       case "reply":
-        forwards.noteExecuted(this.target.slot);
+        forwards.noteExecuted(this.target.slot, result.end - result.start);
         this.place.answerRange(result.buf, result.start, result.end);
         break;
       case "unknown":
