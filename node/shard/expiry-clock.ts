@@ -48,10 +48,9 @@ export class ExpiryClock {
   /** One round: the slots that have waited longest first. */
   tick(): void {
     if (!this.isEnabled) return;
-    const { shards, clock } = this.#deps;
-    const nowMs = clock.wallMs();
+    const { shards } = this.#deps;
     const due: SlotShard[] = [];
-    for (const shard of shards.all()) if (shard.isExpiryDue(nowMs)) due.push(shard);
+    for (const shard of shards.all()) if (shard.isExpiryDue()) due.push(shard);
     if (due.length === 0) return;
     if (due.length > ROUND_ENTRIES) due.sort((a, b) => a.data.nextExpiryMs - b.data.nextExpiryMs);
     for (const shard of due.slice(0, ROUND_ENTRIES)) if (shard.advanceTime()) this.entryCount++;

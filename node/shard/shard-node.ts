@@ -12,6 +12,7 @@ import type { Command, DataContext } from "../commands/command.ts";
 import type { Transaction } from "../engine/transaction.ts";
 import { ReplyWriter } from "../resp/reply.ts";
 import { CommandTraitsTable } from "./command-traits.ts";
+import { SteadyTime } from "./steady-time.ts";
 
 /** A DataContext that is filled anew for each command. */
 export interface MutableContext extends DataContext {
@@ -56,6 +57,7 @@ export class ShardNode {
   readonly header = new EntryHeader();
   readonly replayArgv = new Argv();
   readonly replayReply = new ReplyWriter();
+  readonly #steadyTime = new SteadyTime();
   #wallMs = 0;
   #monotonicMs = 0;
   #isTurnTimed = false;
@@ -69,7 +71,7 @@ export class ShardNode {
     this.log = deps.log;
   }
 
-  /** The wall clock at the first question of this round of the event loop; never goes back while the process runs. */
+  /** The wall clock at the first question of this round of the event loop, as steady time. */
   turnWallMs(): number {
     if (!this.#isTurnTimed) this.#time();
     return this.#wallMs;
@@ -98,8 +100,8 @@ export class ShardNode {
   }
 
   #time(): void {
-    this.#wallMs = Math.max(this.#wallMs, this.deps.clock.wallMs());
     this.#monotonicMs = this.deps.clock.monotonicMs();
+    this.#wallMs = this.#steadyTime.advance(this.deps.clock.wallMs(), this.#monotonicMs);
     this.#isTurnTimed = true;
     // Also where nobody ends the turn (a question of a timer): time must not stand still until the next one.
     setImmediate(this.#forgetTime);

@@ -24,6 +24,7 @@ import { KeyWatchers } from "./key-watchers.ts";
 import type { ReplicaRole } from "./replica-log.ts";
 import type { ShardNode } from "./shard-node.ts";
 import type { SlotData, SlotState } from "./slot-data.ts";
+import { SteadyTime } from "./steady-time.ts";
 
 /** After this many misses of one command it reads on the main thread, so that it ends (DESIGN §4.7). */
 export const MAX_MISSES = 8;
@@ -60,6 +61,8 @@ export class SlotShard implements SlotExecutor {
   #replaying: Promise<void> | undefined;
   #undoing: Promise<void> = Promise.resolve();
   #isClosed = false;
+  /** The slot's time while the clock is behind it: its last leader's clock was ahead. */
+  #aheadTime: SteadyTime | undefined;
 
   constructor(node: ShardNode, log: SlotLog, start: { readonly data: SlotData; readonly state: SlotState }) {
     this.#node = node;
@@ -164,10 +167,10 @@ export class SlotShard implements SlotExecutor {
     return this.data.loaded();
   }
 
-  /** Whether records here expired before `nowMs` and only the slot's own time keeps them from being removed. */
-  isExpiryDue(nowMs: number): boolean {
+  /** Whether records here have expired and only the time of the slot's last entry keeps them from being removed. */
+  isExpiryDue(): boolean {
     const dueMs = this.data.nextExpiryMs;
-    return dueMs <= nowMs && dueMs > this.state.nowMs && this.isServing;
+    return dueMs > this.state.nowMs && dueMs <= this.#nowMs() && this.isServing;
   }
 
   /** Moves the slot's time on by an entry without commands, within the current turn. False: not here, or not now. */
@@ -267,6 +270,7 @@ export class SlotShard implements SlotExecutor {
   /** The data was replaced by an installed snapshot. */
   resetState(state: SlotState): void {
     Object.assign(this.state, state);
+    this.#aheadTime = undefined;
     this.#watchers?.touchAll();
     this.#watchers?.notify();
   }
@@ -285,7 +289,13 @@ export class SlotShard implements SlotExecutor {
   }
 
   #nowMs(): number {
-    return Math.max(this.#node.turnWallMs(), this.state.nowMs);
+    const wallMs = this.#node.turnWallMs();
+    const { nowMs } = this.state;
+    if (wallMs >= nowMs && this.#aheadTime === undefined) return wallMs;
+    this.#aheadTime ??= new SteadyTime();
+    const steadyMs = this.#aheadTime.advance(Math.max(wallMs, nowMs), this.#node.turnMonotonicMs());
+    if (steadyMs === wallMs) this.#aheadTime = undefined;
+    return steadyMs;
   }
 
   #begin(isRandom: boolean): void {

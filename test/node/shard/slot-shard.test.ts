@@ -108,6 +108,36 @@ test("time never goes back within a slot, though the clock does", async () => {
   expect(again.shard(0).state.nowMs).toBe(before);
 });
 
+test.each(["goes on", "starts anew"])(
+  "what expires still expires while the clock is set back, in a node that %s",
+  async (how) => {
+    const hourMs = 3_600_000;
+    let node = await new TestShards().leadAll();
+    const { clock } = node.machine;
+    const pass = (byMs: number) => {
+      clock.advance(byMs);
+      node.shards.endTurn();
+    };
+    clock.jumpWall(hourMs);
+    node.run(0, "SET", "a", "1", "PX", 1000);
+    node.shards.endTurn();
+    clock.jumpWall(-hourMs);
+    if (how === "starts anew") node = await node.restart().leadAll();
+    expect(node.run(0, "GET", "a").reply).toBe("$1\r\n1\r\n");
+    node.run(0, "SET", "b", "1", "PX", 3000);
+    pass(1000);
+    expect(node.run(0, "PTTL", "a").reply).toBe(":500\r\n");
+    pass(1000);
+    expect(node.run(0, "GET", "a").reply).toBe("$-1\r\n");
+    pass(5000);
+    expect(node.run(0, "GET", "b").reply).toBe("$-1\r\n");
+    // Two hours later the clock has caught up, and times are right again.
+    pass(3 * hourMs);
+    node.run(0, "SET", "c", "1");
+    expect(node.shard(0).state.nowMs).toBe(clock.wallMs());
+  },
+);
+
 test("EXEC is one entry of its writing commands, whose replies come one after the other", async () => {
   const node = await new TestShards().leadAll();
   const { reply } = node.runAll(0, ["SET", "a", "1"], ["GET", "a"], ["INCR", "a"], ["GET", "a"]);
