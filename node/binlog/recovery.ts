@@ -216,7 +216,7 @@ class Recovery {
     if (!log || !scan || log.replica === NO_REPLICA || scan.misfit) return;
     const { index, previousCrc } = header;
     const isFirst = !scan.hasEntries && log.index === 0 && index > 1;
-    scan.misfit = misfitOf(scan, header, isFirst, place);
+    scan.misfit = misfitOf(scan, header, { ...place, isFirst });
     if (scan.misfit) return;
     if (isFirst) log.index = index - 1;
     else if (index <= log.index) log.cutBehind({ term: header.term, index: index - 1, crc: previousCrc });
@@ -336,11 +336,10 @@ class Recovery {
 function misfitOf(
   { log, stored }: SlotScan,
   { index, previousCrc }: EntryHeader,
-  isFirst: boolean,
-  place: { readonly segment: Segment; readonly offset: number },
+  place: { readonly segment: Segment; readonly offset: number; readonly isFirst: boolean },
 ): OperatingError | undefined {
   const what = `entry ${index} of slot ${log.slot}, table ${log.table}`;
-  if (isFirst) {
+  if (place.isFirst) {
     // The oldest entry that the log still holds: what comes before it must be in the database.
     const known = stored?.replica === log.replica ? stored.index : 0;
     return index > known + 1

@@ -39,18 +39,13 @@ export function parseInteger(buf: Uint8Array, start: number, end: number): numbe
     value = value * 10 + (byte - ZERO);
   }
   if (digits <= SAFE_DIGITS) return isNegative ? -value : value;
-  return parseLongInteger(buf, first, end, isNegative);
+  return narrowInteger(BigInt(textOf(buf, start, end)));
 }
 
-function parseLongInteger(
-  buf: Uint8Array,
-  first: number,
-  end: number,
-  isNegative: boolean,
-): number | bigint | undefined {
-  let text = isNegative ? "-" : "";
-  for (let at = first; at < end; at++) text += String.fromCharCode(buf[at] as number);
-  return narrowInteger(BigInt(text));
+function textOf(buf: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let at = start; at < end; at++) text += String.fromCharCode(buf[at] as number);
+  return text;
 }
 
 /** A 64-bit integer in the form that `parseInteger` gives; undefined where it does not fit 64 bits. */

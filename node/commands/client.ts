@@ -175,43 +175,54 @@ function trackingInfo(_session: Session, _argv: Argv, reply: ReplyWriter): void 
 const NO_TRACKING = "ERR client-side caching is not supported: CLIENT TRACKING and CLIENT CACHING are refused";
 
 type Execute = SessionCommand<Session>["execute"];
+type About = Pick<SessionCommand<Session>, "arity" | "summary">;
 
-function subcommand(name: string, arity: number, summary: string, execute: Execute): SessionCommand<Session> {
-  return { ...COMMON, name: `client|${name}`, arity, flags: [...FLAGS], since: "6.2.0", summary, execute };
+function subcommand(name: string, about: About, execute: Execute): SessionCommand<Session> {
+  return { ...COMMON, ...about, name: `client|${name}`, flags: [...FLAGS], since: "6.2.0", execute };
 }
 
 export const clientCommands: readonly SessionCommand<Session>[] = [
-  subcommand("id", 2, "Answers the connection's number.", (session, _argv, reply) => reply.integer(session.id)),
-  subcommand("info", 2, "Describes the connection.", (session, _argv, reply) =>
+  subcommand("id", { arity: 2, summary: "Answers the connection's number." }, (session, _argv, reply) =>
+    reply.integer(session.id),
+  ),
+  subcommand("info", { arity: 2, summary: "Describes the connection." }, (session, _argv, reply) =>
     reply.verbatim("txt", session.clients.own()),
   ),
-  subcommand("list", -2, "Lists the connections of the table.", list),
-  subcommand("kill", -3, "Closes connections of the table.", kill),
-  subcommand("setname", 3, "Names the connection.", setName),
-  subcommand("getname", 2, "Answers the connection's name.", (session, _argv, reply) => {
+  subcommand("list", { arity: -2, summary: "Lists the connections of the table." }, list),
+  subcommand("kill", { arity: -3, summary: "Closes connections of the table." }, kill),
+  subcommand("setname", { arity: 3, summary: "Names the connection." }, setName),
+  subcommand("getname", { arity: 2, summary: "Answers the connection's name." }, (session, _argv, reply) => {
     if (session.identity.name === "") reply.nil();
     else reply.bulkText(session.identity.name);
   }),
-  subcommand("setinfo", 4, "Takes the name or version of the client's library.", setInfo),
-  subcommand("unblock", -3, "Lets a client go that waits in a blocking command.", unblock),
-  subcommand("pause", -3, "Lets commands wait for a time.", pause),
-  subcommand("unpause", 2, "Ends a pause.", (session, _argv, reply) => {
+  subcommand("setinfo", { arity: 4, summary: "Takes the name or version of the client's library." }, setInfo),
+  subcommand("unblock", { arity: -3, summary: "Lets a client go that waits in a blocking command." }, unblock),
+  subcommand("pause", { arity: -3, summary: "Lets commands wait for a time." }, pause),
+  subcommand("unpause", { arity: 2, summary: "Ends a pause." }, (session, _argv, reply) => {
     session.clients.unpause();
     reply.ok();
   }),
-  subcommand("reply", 3, "Switches replies on and off, or skips the next one.", replyMode),
-  subcommand("no-evict", 3, "Kept for clients that set it: connections are not evicted.", noEvict),
-  subcommand("no-touch", 3, "Kept for clients that set it.", noEvict),
-  subcommand("getredir", 2, "Always -1: there is no tracking.", (_session, _argv, reply) => reply.integer(-1)),
-  subcommand("trackinginfo", 2, "Says that tracking is off.", trackingInfo),
-  subcommand("tracking", -3, "Refused: client-side caching is not supported.", (_session, argv, reply) => {
-    if (argv.text(2).toLowerCase() === "off") reply.ok();
-    else reply.error(NO_TRACKING);
-  }),
-  subcommand("caching", 3, "Refused: client-side caching is not supported.", (_session, _argv, reply) =>
-    reply.error(NO_TRACKING),
+  subcommand("reply", { arity: 3, summary: "Switches replies on and off, or skips the next one." }, replyMode),
+  subcommand("no-evict", { arity: 3, summary: "Kept for clients that set it: connections are not evicted." }, noEvict),
+  subcommand("no-touch", { arity: 3, summary: "Kept for clients that set it." }, noEvict),
+  subcommand("getredir", { arity: 2, summary: "Always -1: there is no tracking." }, (_session, _argv, reply) =>
+    reply.integer(-1),
   ),
-  subcommand("help", 2, "Lists the subcommands.", (_session, _argv, reply) =>
+  subcommand("trackinginfo", { arity: 2, summary: "Says that tracking is off." }, trackingInfo),
+  subcommand(
+    "tracking",
+    { arity: -3, summary: "Refused: client-side caching is not supported." },
+    (_session, argv, reply) => {
+      if (argv.text(2).toLowerCase() === "off") reply.ok();
+      else reply.error(NO_TRACKING);
+    },
+  ),
+  subcommand(
+    "caching",
+    { arity: 3, summary: "Refused: client-side caching is not supported." },
+    (_session, _argv, reply) => reply.error(NO_TRACKING),
+  ),
+  subcommand("help", { arity: 2, summary: "Lists the subcommands." }, (_session, _argv, reply) =>
     replyHelp(
       reply,
       "CLIENT",

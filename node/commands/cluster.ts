@@ -250,14 +250,14 @@ function getKeysInSlot(session: Session, argv: Argv, reply: ReplyWriter): void {
 }
 
 type Execute = SessionCommand<Session>["execute"];
+type About = Pick<SessionCommand<Session>, "arity" | "summary">;
 
-function subcommand(name: string, arity: number, summary: string, execute: Execute): SessionCommand<Session> {
+function subcommand(name: string, about: About, execute: Execute): SessionCommand<Session> {
   return {
     ...COMMON,
+    ...about,
     name: `cluster|${name}`,
-    arity,
     since: "3.0.0",
-    summary,
     complexity: "O(N) for N slots",
     execute,
   };
@@ -296,21 +296,31 @@ function top(name: string, summary: string): SessionCommand<Session> {
 }
 
 export const clusterCommands: readonly SessionCommand<Session>[] = [
-  subcommand("info", 2, "The state of the table's slots.", info),
-  subcommand("myid", 2, "The node's name.", (session, _argv, reply) => reply.bulkText(nodeName(session.cluster.self))),
-  subcommand("keyslot", 3, "The Redis slot of a key.", (_session, argv, reply) =>
+  subcommand("info", { arity: 2, summary: "The state of the table's slots." }, info),
+  subcommand("myid", { arity: 2, summary: "The node's name." }, (session, _argv, reply) =>
+    reply.bulkText(nodeName(session.cluster.self)),
+  ),
+  subcommand("keyslot", { arity: 3, summary: "The Redis slot of a key." }, (_session, argv, reply) =>
     reply.integer(redisSlotOf(argv.buf, argv.start(2), argv.end(2))),
   ),
-  subcommand("slots", 2, "Ranges of Redis slots and who serves them.", slots),
-  subcommand("shards", 2, "The nodes and the ranges that they lead.", shards),
-  subcommand("nodes", 2, "The nodes, a line each.", nodes),
-  subcommand("countkeysinslot", 3, "Counts the keys of a Redis slot that this node leads.", countKeysInSlot),
-  subcommand("getkeysinslot", 4, "Keys of a Redis slot that this node leads.", getKeysInSlot),
-  subcommand("links", 2, "Always empty: peer links are in /metrics.", (_session, _argv, reply) => reply.array(0)),
-  ...CHANGING.map((name) =>
-    subcommand(name, -2, "Refused: the manager does this.", (_session, _argv, reply) => reply.error(REFUSED)),
+  subcommand("slots", { arity: 2, summary: "Ranges of Redis slots and who serves them." }, slots),
+  subcommand("shards", { arity: 2, summary: "The nodes and the ranges that they lead." }, shards),
+  subcommand("nodes", { arity: 2, summary: "The nodes, a line each." }, nodes),
+  subcommand(
+    "countkeysinslot",
+    { arity: 3, summary: "Counts the keys of a Redis slot that this node leads." },
+    countKeysInSlot,
   ),
-  subcommand("help", 2, "Lists the subcommands.", (_session, _argv, reply) =>
+  subcommand("getkeysinslot", { arity: 4, summary: "Keys of a Redis slot that this node leads." }, getKeysInSlot),
+  subcommand("links", { arity: 2, summary: "Always empty: peer links are in /metrics." }, (_session, _argv, reply) =>
+    reply.array(0),
+  ),
+  ...CHANGING.map((name) =>
+    subcommand(name, { arity: -2, summary: "Refused: the manager does this." }, (_session, _argv, reply) =>
+      reply.error(REFUSED),
+    ),
+  ),
+  subcommand("help", { arity: 2, summary: "Lists the subcommands." }, (_session, _argv, reply) =>
     replyHelp(
       reply,
       "CLUSTER",

@@ -11,7 +11,7 @@ import type { ReplyWriter } from "../resp/reply.ts";
 import { isWord, optionWord, readClampedInteger } from "./argument-reader.ts";
 import { readTimeoutMs } from "./blocking-timeout.ts";
 import { BLOCK, type DataCommand, type DataContext } from "./command.ts";
-import { popElements } from "./list-reply.ts";
+import { popFirstElements, popLastElements } from "./list-reply.ts";
 import { numberedKeys } from "./numbered-keys.ts";
 
 const list = new List();
@@ -58,7 +58,8 @@ function popFirst(context: DataContext, request: PopRequest, isStrict: boolean):
     reply.array(2);
     reply.bulk(argv.buf, argv.start(i), argv.end(i));
     if (request.count > 0) reply.array(count);
-    popElements(reply, list, request.isLeft, count);
+    if (request.isLeft) popFirstElements(reply, list, count);
+    else popLastElements(reply, list, count);
     return "replied";
   }
   if (!isOtherType) return "nothing";

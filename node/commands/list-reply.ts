@@ -18,21 +18,30 @@ export function replyElement(reply: ReplyWriter, list: List): void {
   reply.bulk(buf, start, end);
 }
 
-/** Takes `count` elements, which the list has, from an end, replies with each (the caller opened the array), and closes. */
-export function popElements(reply: ReplyWriter, list: List, isLeft: boolean, count: number): void {
+/**
+ * Takes the first `count` elements, which the list has, replies with each (the caller opened the array), and closes.
+ */
+export function popFirstElements(reply: ReplyWriter, list: List, count: number): void {
+  if (count === 0) return;
+  list.visitForward(0, replyUpTo(reply, list, count));
+  list.removeRange(0, count);
+  list.close();
+}
+
+/** The same with the last `count` elements, from the end on. */
+export function popLastElements(reply: ReplyWriter, list: List, count: number): void {
   if (count === 0) return;
   const total = list.count();
+  list.visitBackward(total - 1, replyUpTo(reply, list, count));
+  list.removeRange(total - count, total);
+  list.close();
+}
+
+/** A visitor that replies with `count` elements. */
+function replyUpTo(reply: ReplyWriter, list: List, count: number): () => boolean {
   let rest = count;
-  const visit = (): boolean => {
+  return () => {
     replyElement(reply, list);
     return --rest > 0;
   };
-  if (isLeft) {
-    list.visitForward(0, visit);
-    list.removeRange(0, count);
-  } else {
-    list.visitBackward(total - 1, visit);
-    list.removeRange(total - count, total);
-  }
-  list.close();
 }

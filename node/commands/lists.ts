@@ -7,7 +7,7 @@ import type { DataCommand, DataContext } from "./command.ts";
 import { listMoveCommands } from "./list-moves.ts";
 import { listPopCommands } from "./list-pops.ts";
 import { listPositionCommands } from "./list-positions.ts";
-import { openList, popElements, replyElement } from "./list-reply.ts";
+import { openList, popFirstElements, popLastElements, replyElement } from "./list-reply.ts";
 
 const list = new List();
 const ONE_KEY = { kind: "range", first: 1, last: 1, step: 1 } as const;
@@ -51,7 +51,8 @@ function executePop(context: DataContext, end: End): void {
   }
   const count = Math.min(wanted, list.count());
   if (hasCount) reply.array(count);
-  popElements(reply, list, end === "left", count);
+  if (end === "left") popFirstElements(reply, list, count);
+  else popLastElements(reply, list, count);
 }
 
 function executeLength(context: DataContext): void {

@@ -44,8 +44,7 @@ function executeScan({ argv, reply, tx }: DataContext): void {
     reply.error(options);
     return;
   }
-  const keys: Buffer[] = [];
-  const next = scanSlot(tx, cursor % TWO_32, options, keys);
+  const { next, keys } = scanSlot(tx, cursor % TWO_32, options);
   reply.array(2);
   reply.bulkText(String(Math.max(0, next)));
   reply.array(keys.length);
@@ -53,15 +52,17 @@ function executeScan({ argv, reply, tx }: DataContext): void {
 }
 
 /**
- * Looks at about `options.count` records from hash `fromHash` on and adds copies of the keys that are wanted to `into`.
- * Answers the hash to go on from, -1 at the end of the slot.
+ * Looks at about `options.count` records from hash `fromHash` on: copies of the keys that are wanted, and the hash to
+ * go on from, -1 at the end of the slot.
  */
-function scanSlot(tx: Transaction, fromHash: number, options: ScanOptions, into: Buffer[]): number {
+function scanSlot(tx: Transaction, fromHash: number, options: ScanOptions): { next: number; keys: Buffer[] } {
+  const keys: Buffer[] = [];
   let seen = 0;
-  return tx.scanRecords(fromHash, (key, value) => {
-    if (isWanted(tx, { key, value, pattern: options.pattern, type: options.type })) into.push(copyOf(key));
+  const next = tx.scanRecords(fromHash, (key, value) => {
+    if (isWanted(tx, { key, value, pattern: options.pattern, type: options.type })) keys.push(copyOf(key));
     return ++seen < options.count;
   });
+  return { next, keys };
 }
 
 interface Candidate {

@@ -3,12 +3,10 @@
  * GET and SET without options are the hottest commands of all: they make no strings, closures or objects.
  */
 
-import type { Argv } from "../base/argv.ts";
 import { isPast, MILLISECONDS, SECONDS, type TimeUnit } from "../datatypes/expiry.ts";
 import { LiveRecord } from "../datatypes/record.ts";
 import { stringSize, writeString } from "../datatypes/string.ts";
 import { RECORD_STRING } from "../engine/record-format.ts";
-import type { Transaction } from "../engine/transaction.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import type { DataCommand, DataContext } from "./command.ts";
 import { readExpireAt, SetOptions } from "./set-options.ts";
@@ -74,12 +72,12 @@ function executeSetWithOptions(context: DataContext): void {
     return;
   }
   if (options.keepTtl) expireAtMs = record.expireAtMs;
-  storeUntil(tx, argv, 2, expireAtMs);
+  storeUntil(context, 2, expireAtMs);
   if (!options.get) reply.ok();
 }
 
 /** Stores argument `valueIndex` in the record looked up last; a time that has come (0: never) deletes it instead. */
-function storeUntil(tx: Transaction, argv: Argv, valueIndex: number, expireAtMs: number): void {
+function storeUntil({ argv, tx }: DataContext, valueIndex: number, expireAtMs: number): void {
   if (expireAtMs !== 0 && isPast(expireAtMs, tx.nowMs)) {
     record.delete(tx);
     return;
@@ -88,12 +86,13 @@ function storeUntil(tx: Transaction, argv: Argv, valueIndex: number, expireAtMs:
   writeString(tx, record, argv.buf, argv.start(valueIndex), argv.end(valueIndex));
 }
 
-function executeSetnx({ argv, reply, tx }: DataContext): void {
+function executeSetnx(context: DataContext): void {
+  const { argv, reply, tx } = context;
   if (record.findArgument(tx, argv, 1)) {
     reply.integer(0);
     return;
   }
-  storeUntil(tx, argv, 2, 0);
+  storeUntil(context, 2, 0);
   reply.integer(1);
 }
 
@@ -105,19 +104,20 @@ function executePsetex(context: DataContext): void {
   setWithTime(context, MILLISECONDS, "psetex");
 }
 
-function setWithTime({ argv, reply, tx }: DataContext, unit: TimeUnit, name: string): void {
+function setWithTime(context: DataContext, unit: TimeUnit, name: string): void {
+  const { argv, reply, tx } = context;
   const expireAtMs = readExpireAt(argv, { index: 2, unit, name }, tx.nowMs);
   if (typeof expireAtMs === "string") {
     reply.error(expireAtMs);
     return;
   }
   record.findArgument(tx, argv, 1);
-  storeUntil(tx, argv, 3, expireAtMs);
+  storeUntil(context, 3, expireAtMs);
   reply.ok();
 }
 
 function executeGetset(context: DataContext): void {
-  if (replyCurrent(context)) storeUntil(context.tx, context.argv, 2, 0);
+  if (replyCurrent(context)) storeUntil(context, 2, 0);
 }
 
 function executeGetdel(context: DataContext): void {

@@ -56,17 +56,17 @@ export function matchesAll(pattern: ByteRange): boolean {
   return pattern.end - pattern.start === 1 && pattern.buf[pattern.start] === STAR;
 }
 
-/** Where the pattern goes on when its element at `at` (not a star) takes `byte`; -1 when it does not. */
-function matchElement(pattern: Uint8Array, at: number, end: number, byte: number): number {
-  const element = pattern[at] as number;
-  if (element === QUESTION) return at + 1;
-  if (element === OPEN) return matchClass(pattern, at + 1, end, byte);
-  const literal = element === BACKSLASH && at + 1 < end ? at + 1 : at;
+/** Where the pattern goes on when its element at `start` (not a star) takes `byte`; -1 when it does not. */
+function matchElement(pattern: Uint8Array, start: number, end: number, byte: number): number {
+  const element = pattern[start] as number;
+  if (element === QUESTION) return start + 1;
+  if (element === OPEN) return matchClass(pattern, start + 1, end, byte);
+  const literal = element === BACKSLASH && start + 1 < end ? start + 1 : start;
   return pattern[literal] === byte ? literal + 1 : -1;
 }
 
-function matchClass(pattern: Uint8Array, from: number, end: number, byte: number): number {
-  let at = from;
+function matchClass(pattern: Uint8Array, start: number, end: number, byte: number): number {
+  let at = start;
   const isNegated = at < end && pattern[at] === CARET;
   if (isNegated) at++;
   let isMatch = false;

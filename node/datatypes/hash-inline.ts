@@ -19,7 +19,6 @@ export class InlineHash extends InlineEntries {
   find(field: Uint8Array, start: number, end: number): boolean {
     const { buf } = this;
     const limit = this.end;
-    const size = end - start;
     let at = this.start;
     while (at < limit) {
       const fieldSize = readVarint(buf, at);
@@ -27,7 +26,7 @@ export class InlineHash extends InlineEntries {
       const fieldEnd = fieldStart + fieldSize;
       const valueSize = readVarint(buf, fieldEnd);
       const valueStart = fieldEnd + varintSize(valueSize);
-      if (fieldSize === size && hasSameBytes(buf, fieldStart, field, start, size)) {
+      if (hasSameBytes(buf, fieldStart, fieldEnd, field, start, end)) {
         this.entryStart = at;
         this.fieldStart = fieldStart;
         this.fieldEnd = fieldEnd;

@@ -20,8 +20,17 @@ const EMPTY = Buffer.alloc(0);
 /** Own copies lie here: they are handed to the transaction and stay as they are. */
 const scratch = new Scratch();
 
-/** Whether `size` bytes at `a[aStart]` and `b[bStart]` are the same. From the end: names tend to begin alike. */
-export function hasSameBytes(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number, size: number): boolean {
+/** Whether two ranges have the same bytes. From the end: names tend to begin alike. */
+export function hasSameBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  const size = aEnd - aStart;
+  if (size !== bEnd - bStart) return false;
   for (let i = size - 1; i >= 0; i--) if (a[aStart + i] !== b[bStart + i]) return false;
   return true;
 }

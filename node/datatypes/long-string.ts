@@ -28,6 +28,12 @@ export function createLongString(tx: Transaction, buf: Buffer, start: number, en
   return descriptorOfTree();
 }
 
+/** The descriptor of a long string, from `buf[at]` on. */
+export interface LongStringPlace {
+  readonly buf: Buffer;
+  readonly at: number;
+}
+
 /** Bytes and where in the string they go. */
 export interface LongStringPatch {
   readonly offset: number;
@@ -37,11 +43,10 @@ export interface LongStringPatch {
 }
 
 /**
- * Writes the patch over the string whose descriptor lies at `descriptor[at]`, with zero bytes before it where the
- * string is too short. Only the pages of that part change. Answers the new descriptor.
+ * Writes the patch over the string of a descriptor, with zero bytes before it where the string is too short. Only the pages of that part change. Answers the new descriptor.
  */
-export function overwriteLongString(tx: Transaction, descriptor: Buffer, at: number, patch: LongStringPatch): Buffer {
-  tree.open(tx, descriptor, at);
+export function overwriteLongString(tx: Transaction, place: LongStringPlace, patch: LongStringPatch): Buffer {
+  tree.open(tx, place.buf, place.at);
   tree.extend(patch.offset);
   tree.overwrite(patch.offset, patch.buf, patch.start, patch.end);
   return descriptorOfTree();
@@ -50,7 +55,7 @@ export function overwriteLongString(tx: Transaction, descriptor: Buffer, at: num
 /** Calls `visit` with the bytes [from, to), in order, in pieces that are valid until the string is changed. */
 export function visitLongString(
   tx: Transaction,
-  part: { readonly buf: Buffer; readonly at: number; readonly from: number; readonly to: number },
+  part: LongStringPlace & { readonly from: number; readonly to: number },
   visit: (buf: Buffer, start: number, end: number) => void,
 ): void {
   tree.open(tx, part.buf, part.at);

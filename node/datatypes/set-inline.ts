@@ -22,13 +22,12 @@ export class InlineSet extends InlineEntries {
   find(member: Uint8Array, start: number, end: number): boolean {
     const { buf } = this;
     const limit = this.end;
-    const size = end - start;
     let index = 0;
     let at = this.start;
     while (at < limit) {
       const memberSize = readVarint(buf, at);
       const memberStart = at + varintSize(memberSize);
-      if (memberSize === size && hasSameBytes(buf, memberStart, member, start, size)) {
+      if (hasSameBytes(buf, memberStart, memberStart + memberSize, member, start, end)) {
         this.entryStart = at;
         this.memberStart = memberStart;
         this.memberEnd = memberStart + memberSize;

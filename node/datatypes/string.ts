@@ -64,24 +64,25 @@ export function overwriteString(tx: Transaction, record: LiveRecord, patch: Stri
   const before = record.exists ? stringSize(record) : 0;
   const size = Math.max(before, patch.offset + patch.end - patch.start);
   if (record.isTree || size > INLINE_STRING_MAX_BYTES) overwriteLong(tx, record, patch);
-  else overwriteInline(tx, record, patch, size);
+  else overwriteInline(tx, record, patch);
   return size;
 }
 
 function overwriteLong(tx: Transaction, record: LiveRecord, patch: StringPatch): void {
   let descriptor: Buffer;
-  if (record.isTree) descriptor = overwriteLongString(tx, record.buf, record.payloadStart, patch);
+  if (record.isTree) descriptor = overwriteLongString(tx, { buf: record.buf, at: record.payloadStart }, patch);
   else {
     const base = record.exists
       ? createLongString(tx, record.buf, record.payloadStart, record.payloadEnd)
       : createLongString(tx, NO_BYTES, 0, 0);
-    descriptor = overwriteLongString(tx, base, 0, patch);
+    descriptor = overwriteLongString(tx, { buf: base, at: 0 }, patch);
   }
   record.write(tx, LONG_STRING, descriptor, 0, descriptor.length);
 }
 
-function overwriteInline(tx: Transaction, record: LiveRecord, patch: StringPatch, size: number): void {
+function overwriteInline(tx: Transaction, record: LiveRecord, patch: StringPatch): void {
   const before = record.payloadSize;
+  const size = Math.max(before, patch.offset + patch.end - patch.start);
   const start = scratch.take(size);
   const out = scratch.buf;
   record.buf.copy(out, start, record.payloadStart, record.payloadEnd);

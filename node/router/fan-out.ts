@@ -44,10 +44,16 @@ export function splitByKeys(argv: Argv, options: SplitOptions): readonly SlotPar
   return [...parts.values()];
 }
 
+/** A part's reply, and which of the command's keys it is about. */
+export interface AnsweredPart {
+  readonly places: readonly number[];
+  readonly reply: Buffer;
+}
+
 /** Writes one reply for the replies to the parts of a command that was split by keys. */
 export function joinParts(
   join: Extract<FanOut, { over: "keys" }>["join"],
-  parts: readonly { readonly places: readonly number[]; readonly reply: Buffer }[],
+  parts: readonly AnsweredPart[],
   into: ReplyWriter,
 ): void {
   const error = parts.find((part) => isErrorReply(part.reply));

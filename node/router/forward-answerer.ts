@@ -33,25 +33,25 @@ const MAX_WATCHES_PER_LINK = 65_536;
 
 class Session {
   readonly link: PeerLink;
+  readonly handler: ForwardHandler;
   readonly pending = new Map<number, PendingForward>();
   readonly watches = new Set<number>();
   unansweredCount = 0;
 
-  constructor(link: PeerLink) {
+  constructor(link: PeerLink, handler: ForwardHandler) {
     this.link = link;
+    this.handler = handler;
   }
 }
 
 class Answer implements ForwardResponder {
   readonly #session: Session;
-  readonly #handler: ForwardHandler;
   readonly #id: number;
   readonly #watchId: number | undefined;
   isDone = false;
 
-  constructor(session: Session, handler: ForwardHandler, id: number, watchId: number | undefined) {
+  constructor(session: Session, id: number, watchId: number | undefined) {
     this.#session = session;
-    this.#handler = handler;
     this.#id = id;
     this.#watchId = watchId;
   }
@@ -76,7 +76,8 @@ class Answer implements ForwardResponder {
     const session = this.#session;
     session.unansweredCount--;
     session.pending.delete(this.#id);
-    if (this.#watchId !== undefined && session.watches.delete(this.#watchId)) this.#handler.unwatch(this.#watchId);
+    if (this.#watchId !== undefined && session.watches.delete(this.#watchId))
+      this.#session.handler.unwatch(this.#watchId);
   }
 
   #send(reply: ForwardReply): void {
@@ -153,7 +154,7 @@ export class ForwardAnswerer implements PeerLinkEvents {
   };
 
   onOpen(link: PeerLink): void {
-    this.#sessions.set(link, new Session(link));
+    this.#sessions.set(link, new Session(link, this.#handler));
   }
 
   onClose(link: PeerLink): void {
@@ -178,7 +179,7 @@ export class ForwardAnswerer implements PeerLinkEvents {
     if (session.pending.has(id)) throw protocolError(`a second forward under the id ${id}`);
     if (session.unansweredCount >= MAX_UNANSWERED) throw protocolError("more forwards than it may have in flight");
     session.unansweredCount++;
-    const answer = new Answer(session, this.#handler, id, message.watchId);
+    const answer = new Answer(session, id, message.watchId);
     if (message.watchId !== undefined && !session.watches.has(message.watchId)) {
       answer.breakWatch();
       return;

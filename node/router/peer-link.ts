@@ -77,8 +77,8 @@ export class PeerLink {
   readonly #options: PeerLinkOptions;
   readonly #socket: Socket;
   readonly #reader = new FrameReader();
-  readonly #out = new FrameWriter();
-  readonly #urgent = new FrameWriter(4096);
+  readonly #out = new MessageWriter();
+  readonly #urgent = new MessageWriter(4096);
   #chunks: Buffer[] = [];
   #chunkBytes = 0;
   #state: "handshake" | "open" | "closed" = "handshake";
@@ -152,7 +152,7 @@ export class PeerLink {
     if (this.#state !== "open") return;
     const out = this.#out;
     const lengthBefore = out.length;
-    writeFrame(out, name, id, message);
+    out.writeMessage(name, id, message);
     const intervals = Math.floor((out.length - lengthBefore) / BYTES_AN_INTERVAL);
     if (intervals > this.#extraIntervals) this.#extraIntervals = intervals;
     if (out.length >= CHUNK_BYTES) this.#cutChunk();
@@ -162,7 +162,7 @@ export class PeerLink {
   /** As `send`, but ahead of all that waits: for pings, heartbeats and their answers. */
   sendUrgent<N extends MessageName>(name: N, id: number, message: MessageOf<N>): void {
     if (this.#state !== "open") return;
-    writeFrame(this.#urgent, name, id, message);
+    this.#urgent.writeMessage(name, id, message);
     this.#scheduleFlush();
   }
 
@@ -320,9 +320,12 @@ export class PeerLink {
   }
 }
 
-function writeFrame<N extends MessageName>(out: FrameWriter, name: N, id: number, message: MessageOf<N>): void {
-  const { type, codec } = MESSAGES[name];
-  out.beginFrame(type, id);
-  (codec as MessageCodec<MessageOf<N>>).write(out, message);
-  out.endFrame();
+/** Writes messages as frames. */
+class MessageWriter extends FrameWriter {
+  writeMessage<N extends MessageName>(name: N, id: number, message: MessageOf<N>): void {
+    const { type, codec } = MESSAGES[name];
+    this.beginFrame(type, id);
+    (codec as MessageCodec<MessageOf<N>>).write(this, message);
+    this.endFrame();
+  }
 }

@@ -39,6 +39,18 @@ export interface DispatcherDeps extends SlotRunnerDeps {
   readonly writeDelayMs: () => number;
 }
 
+/** A client's command. */
+interface Planned {
+  readonly client: Client;
+  readonly plan: CommandPlan;
+  readonly argv: Argv;
+}
+
+/** The same with its slot, or why it has none. */
+interface Placed extends Planned {
+  readonly slot: number;
+}
+
 export class Dispatcher {
   /** The plan of the command dispatched last; undefined where there was none. */
   plan: CommandPlan | undefined;
@@ -103,7 +115,7 @@ export class Dispatcher {
     if (slot < 0) {
       if (slot === LONG_KEY) return this.#refuse(client, ERRORS.keyTooLong);
       const isAnywhere = slot === UNCLEAR_KEYS || (slot === NO_KEYS && table.slots === 1);
-      if (!isAnywhere) return this.#runSpread(client, plan, argv, slot);
+      if (!isAnywhere) return this.#runSpread({ client, plan, argv, slot });
       slot = 0;
     }
     if (!client.queue.isEmpty && !this.#mayOverlap(client, plan)) return "whenEmpty";
@@ -121,7 +133,7 @@ export class Dispatcher {
       return "done";
     }
     reply.rewind(mark);
-    if (outcome === "block") return this.#block(client, plan, argv, executor);
+    if (outcome === "block") return this.#block({ client, plan, argv }, executor);
     if (outcome === "miss") {
       if (!client.queue.isEmpty) return "whenEmpty";
       void executor.loaded().then(() => client.wake());
@@ -146,7 +158,7 @@ export class Dispatcher {
   }
 
   /** The slot is not served here: a peer, or a wait for who will lead it. */
-  #runElsewhere(what: { client: Client; plan: CommandPlan; argv: Argv; table: TableView; slot: number }): Verdict {
+  #runElsewhere(what: Placed & { readonly table: TableView }): Verdict {
     const { client, plan, argv, table, slot } = what;
     if (!table.exists) return this.#refuse(client, `ERR table '${table.name}' does not exist`);
     const route = this.#routes.table?.find(table.id, slot);
@@ -179,7 +191,7 @@ export class Dispatcher {
   }
 
   /** Keys in several slots, or none: split, or sent to all leaders. */
-  #runSpread(client: Client, plan: CommandPlan, argv: Argv, slot: number): Verdict {
+  #runSpread({ client, plan, argv, slot }: Placed): Verdict {
     const data = plan.data as NonNullable<CommandPlan["data"]>;
     const { access } = client.session;
     if (!access.table.exists) return this.#refuse(client, `ERR table '${access.table.name}' does not exist`);
@@ -218,7 +230,7 @@ export class Dispatcher {
     return "stall";
   }
 
-  #block(client: Client, plan: CommandPlan, argv: Argv, executor: SlotExecutor): Verdict {
+  #block({ client, plan, argv }: Planned, executor: SlotExecutor): Verdict {
     if (!client.queue.isEmpty) return "whenEmpty";
     const command = plan.data as NonNullable<CommandPlan["data"]>;
     const timeoutMs = command.timeoutMs?.(argv) ?? 0;

@@ -8,7 +8,7 @@ import { ScanJoin } from "../commands/scan-join.ts";
 import { slotOf } from "../meta/slot.ts";
 import { ERRORS } from "../resp/error-texts.ts";
 import { type Protocol, ReplyWriter } from "../resp/reply.ts";
-import { joinLeaders, joinParts, type SlotPart, splitByKeys } from "../router/fan-out.ts";
+import { type AnsweredPart, joinLeaders, joinParts, type SlotPart, splitByKeys } from "../router/fan-out.ts";
 import type { Executors } from "../shard/executor.ts";
 import { keyPositions } from "./command-plan.ts";
 import { errorReply } from "./refusals.ts";
@@ -47,7 +47,7 @@ export class SpreadRunner {
       if (outcome !== "done") return this.#finishSplit(what, parts, replies);
       replies.push(Buffer.from(scratch.buf.subarray(0, scratch.length)));
     }
-    joinSplit(what, parts, replies, reply);
+    joinSplit(what, answered(parts, replies), reply);
     return true;
   }
 
@@ -78,7 +78,7 @@ export class SpreadRunner {
     if (error !== undefined) return errorReply(error);
     const rest = owned.slice(done.length).map((part) => this.#deps.slots.run({ ...what, argv: part.argv }, part.slot));
     const replies = [...done, ...(await Promise.all(rest))];
-    return written(what.protocol, (reply) => joinSplit(what, parts, replies, reply));
+    return written(what.protocol, (reply) => joinSplit(what, answered(parts, replies), reply));
   }
 
   async #scan(what: TableCommand): Promise<Buffer> {
@@ -98,16 +98,14 @@ function split(what: TableCommand): readonly SlotPart[] {
   });
 }
 
-function joinSplit(
-  what: TableCommand,
-  parts: readonly SlotPart[],
-  replies: readonly Buffer[],
-  into: ReplyWriter,
-): void {
+function answered(parts: readonly SlotPart[], replies: readonly Buffer[]): AnsweredPart[] {
+  return parts.map((part, i) => ({ places: part.places, reply: replies[i] as Buffer }));
+}
+
+function joinSplit(what: TableCommand, parts: readonly AnsweredPart[], into: ReplyWriter): void {
   const { fanOut } = what.command;
   if (fanOut?.over !== "keys") return;
-  const answered = parts.map((part, i) => ({ places: part.places, reply: replies[i] as Buffer }));
-  joinParts(fanOut.join, answered, into);
+  joinParts(fanOut.join, parts, into);
 }
 
 function written(protocol: Protocol, write: (reply: ReplyWriter) => void): Buffer {

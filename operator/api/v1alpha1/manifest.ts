@@ -175,22 +175,18 @@ function findConflicts(
 ): ManifestProblem[] {
   const problems: ManifestProblem[] = [];
   const seen = new Set<string>();
-  const claim = (key: string, located: Located<unknown>, path: readonly string[], what: string) => {
-    if (seen.has(key)) problems.push(located.problem(path, `${what} appears twice`));
+  const claim = (key: string, what: string, located: Located<unknown>) => {
+    if (seen.has(key)) problems.push(located.problem(["metadata", "name"], `${what} appears twice`));
     seen.add(key);
   };
   for (const located of clusters) {
-    claim(
-      `c/${located.object.metadata.name}`,
-      located,
-      ["metadata", "name"],
-      `PikaCluster ${located.object.metadata.name}`,
-    );
+    const { name } = located.object.metadata;
+    claim(`c/${name}`, `PikaCluster ${name}`, located);
   }
   for (const located of tables) {
     const name = nameOfTable(located.object);
     const cluster = located.object.spec.clusterRef.name;
-    claim(`t/${cluster}/${name}`, located, ["metadata", "name"], `table ${name} of cluster ${cluster}`);
+    claim(`t/${cluster}/${name}`, `table ${name} of cluster ${cluster}`, located);
   }
   return problems;
 }

@@ -28,7 +28,7 @@ test("patches give what they give in a buffer", () => {
       for (const { offset, size: added, fill } of patches) {
         const bytes = Buffer.alloc(added, fill);
         descriptor = tx.runToEnd(() =>
-          overwriteLongString(tx, descriptor, 0, { offset, buf: bytes, start: 0, end: added }),
+          overwriteLongString(tx, { buf: descriptor, at: 0 }, { offset, buf: bytes, start: 0, end: added }),
         );
         const grown = Buffer.alloc(Math.max(model.length, offset, offset + added));
         model.copy(grown);
