@@ -63,7 +63,7 @@ export class ByteTree extends PageTree {
       const at = this.#goTo(position);
       const page = this.#leaf;
       const size = Math.min(end - from, heapEnd(page) - HEADER_BYTES - at);
-      this.edit(this.#leafNumber, page, 0);
+      this.editBytes(this.#leafNumber, page, HEADER_BYTES + at, HEADER_BYTES + at + size);
       buf.copy(page.buf, page.start + HEADER_BYTES + at, from, from + size);
       from += size;
       position += size;

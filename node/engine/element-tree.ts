@@ -80,12 +80,13 @@ export abstract class ElementTree extends PageTree {
 
   /** Makes element `index` of the leaf in `page` the new `element`. */
   protected replaceInLeaf(number: PageNumber, page: View, index: number, edges: number): void {
-    const oldBytes = elementBytes(page, elementAt(page, index));
+    const at = elementAt(page, index);
+    const oldBytes = elementBytes(page, at);
     const newBytes = this.element.heapBytes(this.kind);
     if (slotCount(page) === 1 && newBytes !== oldBytes) {
       this.#writeSingle(number, elementContentBytes(this.kind, newBytes));
     } else if (newBytes <= oldBytes) {
-      this.edit(number, page, 0);
+      this.editBytes(number, page, at - page.start, at - page.start + oldBytes);
       overwriteElement(page, index, this.element);
     } else {
       this.edit(number, page, 0);

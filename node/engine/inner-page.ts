@@ -179,9 +179,13 @@ export function removeEntries(page: View, index: number, count: number): void {
   if (isKeyed) for (let i = index; i < index + count; i++) addGarbage(page, separatorBytes(page, i));
   closeSlots(page, index, count, isKeyed ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES);
   if (isKeyed && index === 0 && slotCount(page) > 0) {
+    // An empty separator of its own, in the room of the slots that went: the heap's bytes stay as they are.
     const slot = innerSlotAt(page, 0);
-    addGarbage(page, separatorBytes(page, 0) - 1);
-    page.buf[page.start + readU32(page.buf, slot + 16)] = 0;
+    const at = heapEnd(page);
+    addGarbage(page, separatorBytes(page, 0));
+    page.buf[page.start + at] = 0;
+    setHeapEnd(page, at + 1);
+    writeU32(page.buf, slot + 16, at);
     writeU32(page.buf, slot + PREFIX_OFFSET, 0);
   }
 }

@@ -45,9 +45,14 @@ export class OverlayEntry {
   bodyLimit = 0;
   /** Whether the value lies in the entry's own memory in the cache (pages only). */
   isInPlace = false;
-  /** The first `undoLength` bytes: what that memory held before the transaction, if it was edited, however the value goes on. */
+  /**
+   * What that memory held before the transaction, `undoLength` bytes, if it was edited, however the value goes on: of the
+   * header and of [undoFrom, undoTo), each where it lay.
+   */
   undo: Buffer | undefined;
   undoLength = 0;
+  undoFrom = 0;
+  undoTo = 0;
   /** Whether it was dirty before. */
   wasDirty = false;
   #ownKey: Buffer | undefined;

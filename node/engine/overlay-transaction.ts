@@ -34,7 +34,7 @@ import { hasRecordExpiry } from "./record-format.ts";
 import { scanMerged } from "./record-scan.ts";
 import type { Ref } from "./slab.ts";
 import type { SlotSpace } from "./slot-space.ts";
-import { type PageNumber, type Transaction, type TreeId, View } from "./transaction.ts";
+import { type PageChange, type PageNumber, type Transaction, type TreeId, View } from "./transaction.ts";
 
 /** Larger pieces are not kept for the next scan. */
 const KEPT_RANGE_ENTRIES = 1024;
@@ -233,9 +233,10 @@ export class OverlayTransaction implements Transaction {
     this.#hasWrites = true;
   }
 
-  editPage(tree: TreeId, page: PageNumber, capacity: number): View {
+  editPage(tree: TreeId, page: PageNumber, change: PageChange): View {
     let entry = this.#overlay.findPage(tree, page);
-    if (entry?.state !== OVERLAY_WRITTEN || !entry.growTo(capacity)) entry = this.#startEdit(tree, page, capacity);
+    if (entry?.state === OVERLAY_WRITTEN && entry.growTo(change.capacity)) this.#edits.keepMore(entry, change);
+    else entry = this.#startEdit(tree, page, change);
     const edited = this.#edited;
     entry.view(edited);
     return edited;
@@ -434,18 +435,19 @@ export class OverlayTransaction implements Transaction {
   }
 
   /** Makes a page editable that is not, or whose memory lacks the room. */
-  #startEdit(tree: TreeId, page: PageNumber, capacity: number): OverlayEntry {
+  #startEdit(tree: TreeId, page: PageNumber, change: PageChange): OverlayEntry {
     const view = this.#view;
     let entry = this.#overlay.findPage(tree, page);
     const ref = entry === undefined ? this.#findPage(tree, page, 0) : 0;
     if (ref !== 0 && this.#cache.view(ref, view)) {
       entry = this.#overlay.addPage(tree, page);
       this.#setPrevious(entry, ref);
-      if (!this.#edits.editInPlace(this.#activeSpace(), entry, capacity)) this.#edits.editCopy(entry, view, capacity);
+      const isInPlace = this.#edits.editInPlace(this.#activeSpace(), entry, change);
+      if (!isInPlace) this.#edits.editCopy(entry, view, change.capacity);
     } else {
       this.readPage(tree, page, view);
       entry = this.#pageToChange(tree, page);
-      this.#edits.editCopy(entry, view, capacity);
+      this.#edits.editCopy(entry, view, change.capacity);
     }
     entry.state = OVERLAY_WRITTEN;
     this.#hasWrites = true;

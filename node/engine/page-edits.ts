@@ -3,12 +3,14 @@
  * A page of 4 KiB that is copied out and in again for each element costs more than all else of a change.
  *
  * Invariants
- * - The bytes of a page that is edited in place are kept before the first change, and `undo` brings them back: an
- *   attempt that ends in MISS or an error leaves no trace.
+ * - The bytes of a page that an edit in place will change are kept before it, its header and one range that grows from
+ *   edit to edit, and `undo` brings them back: an attempt that ends in MISS or an error leaves no trace. A copy of all 4 KiB
+ *   would read lines of memory that nothing else of a change looks at.
  * - The cache's books are opened (`beforeChange`) with the edit and closed by the commit or by `undo`, never by both.
  * - The cache says the old length until the commit.
  */
 
+import { copyRange } from "../base/bytes.ts";
 import {
   ENTRY_HEADER_BYTES,
   FLAG_ABSENT,
@@ -18,10 +20,11 @@ import {
   WORD_LENGTH,
 } from "./cache-entry.ts";
 import type { OverlayEntry } from "./overlay-entry.ts";
+import { HEADER_BYTES } from "./page.ts";
 import { PageBuffers } from "./page-buffers.ts";
 import type { RecordCache } from "./record-cache.ts";
 import type { SlotSpace } from "./slot-space.ts";
-import type { View } from "./transaction.ts";
+import type { PageChange, View } from "./transaction.ts";
 
 const EMPTY = Buffer.alloc(0);
 
@@ -34,10 +37,10 @@ export class PageEdits {
   }
 
   /**
-   * Makes the value of `entry` the bytes of its cache entry, `capacity` bytes long at least. False, with nothing done,
-   * where it has none or that has not the room.
+   * Makes the value of `entry` the bytes of its cache entry for `change`. False, with nothing done, where it has none or
+   * that has not the room.
    */
-  editInPlace(space: SlotSpace, entry: OverlayEntry, capacity: number): boolean {
+  editInPlace(space: SlotSpace, entry: OverlayEntry, change: PageChange): boolean {
     const { ref } = entry;
     if (ref === 0) return false;
     const { slab, dirty } = this.#cache;
@@ -49,16 +52,42 @@ export class PageEdits {
     const start = itemStart + ENTRY_HEADER_BYTES + (flags & KEY_LENGTH_MASK);
     const length = chunk.words[at + WORD_LENGTH] as number;
     const limit = itemStart + chunk.itemBytes;
-    if (start + capacity > limit) return false;
+    if (start + change.capacity > limit) return false;
     const undo = this.#buffers.take(length);
-    chunk.buf.copy(undo, 0, start, start + length);
+    copyRange(chunk.buf, start, start + Math.min(HEADER_BYTES, length), undo, 0);
     dirty.beforeChange(space, ref);
     entry.setInPlace(chunk.buf, start, start + length, limit);
     entry.undo = undo;
     entry.undoLength = length;
+    entry.undoFrom = 0;
+    entry.undoTo = 0;
     entry.wasDirty = (flags & FLAG_DIRTY) !== 0;
-    entry.growTo(capacity);
+    this.keepMore(entry, change);
+    entry.growTo(change.capacity);
     return true;
+  }
+
+  /** Keeps what `change` will change of a page that is edited in place, and what lies between that and what is kept. */
+  keepMore(entry: OverlayEntry, change: PageChange): void {
+    const { undo, body, bodyStart } = entry;
+    if (undo === undefined || !entry.isInPlace) return;
+    const from = Math.max(change.from, HEADER_BYTES);
+    const to = Math.min(change.to, entry.undoLength);
+    if (from >= to) return;
+    if (entry.undoFrom === entry.undoTo) {
+      body.copy(undo, from, bodyStart + from, bodyStart + to);
+      entry.undoFrom = from;
+      entry.undoTo = to;
+      return;
+    }
+    if (from < entry.undoFrom) {
+      body.copy(undo, from, bodyStart + from, bodyStart + entry.undoFrom);
+      entry.undoFrom = from;
+    }
+    if (to > entry.undoTo) {
+      body.copy(undo, entry.undoTo, bodyStart + entry.undoTo, bodyStart + to);
+      entry.undoTo = to;
+    }
   }
 
   /** Makes the value of `entry` a copy of `view`, `capacity` bytes long at least. */
@@ -79,7 +108,8 @@ export class PageEdits {
     const { buf, words } = slab.chunkOf(ref);
     const at = slab.wordOf(ref);
     const start = (at << 2) + ENTRY_HEADER_BYTES + ((words[at + WORD_FLAGS] as number) & KEY_LENGTH_MASK);
-    undo.copy(buf, start, 0, entry.undoLength);
+    copyRange(undo, 0, Math.min(HEADER_BYTES, entry.undoLength), buf, start);
+    undo.copy(buf, start + entry.undoFrom, entry.undoFrom, entry.undoTo);
     entry.undo = undefined;
     // What was frozen is no more: without this, a flush that fails would forget the page.
     if (entry.wasDirty) dirty.afterChange(space, ref);

@@ -146,9 +146,14 @@ export function closeSlots(page: View, index: number, removed: number, width: nu
   setSlotCount(page, count - removed);
 }
 
+/** Where the slots begin, from the page's start. */
+export function slotsStart(page: View): number {
+  return page.end - page.start - slotBytes(page) * slotCount(page);
+}
+
 /** Bytes between heap and slots. */
 export function freeBytes(page: View): number {
-  return page.end - page.start - slotBytes(page) * slotCount(page) - heapEnd(page);
+  return slotsStart(page) - heapEnd(page);
 }
 
 /** Moves the slots of an editable page whose buffer grew from `oldLength` to the new end, and clears the slack. */

@@ -34,6 +34,14 @@ export type TreeId = number;
 /** A page's number within its tree, from 1; 0 is no page. */
 export type PageNumber = number;
 
+/** What an edit of a page does to it: beside its header (HEADER_BYTES of page.ts), the bytes [from, to). */
+export class PageChange {
+  /** The least length that the page must have, in bytes. */
+  capacity = 0;
+  from = 0;
+  to: number = Number.MAX_SAFE_INTEGER;
+}
+
 export interface Transaction {
   /** max(wall clock, the slot's nowMs) for reads; the entry's nowMs for writes. Milliseconds since 1970. */
   readonly nowMs: number;
@@ -69,11 +77,12 @@ export interface Transaction {
   /** Writes a whole page. `bytes` belongs to the transaction from then on: it may be handed out by readPage and must not be changed except through `editPage`. */
   writePage(tree: TreeId, page: PageNumber, bytes: Buffer): void;
   /**
-   * A page for changing in place, `capacity` bytes long or as long as it was, whichever is more; what is added is zeros.
-   * The same bytes for each call within the transaction unless more room is asked for. The View is the transaction's
-   * and holds until the next call.
+   * A page for changing in place, `change.capacity` bytes long or as long as it was, whichever is more; what is added is
+   * zeros. Of the bytes that have a meaning to their reader only those that `change` names may be changed: a rollback
+   * brings back no others. The same bytes for each call within the transaction unless more room is asked for. The View is
+   * the transaction's and holds until the next call.
    */
-  editPage(tree: TreeId, page: PageNumber, capacity: number): View;
+  editPage(tree: TreeId, page: PageNumber, change: PageChange): View;
   deletePage(tree: TreeId, page: PageNumber): void;
   /** Gives all pages of a tree to the garbage collector, at commit. */
   discardTree(tree: TreeId): void;

@@ -19,9 +19,10 @@ import {
   makePage,
   moveSlotsToEnd,
   slotCount,
+  slotsStart,
   type TreeKind,
 } from "./page.ts";
-import { type PageNumber, type Transaction, type TreeId, View } from "./transaction.ts";
+import { PageChange, type PageNumber, type Transaction, type TreeId, View } from "./transaction.ts";
 
 /** Bytes of a tree's descriptor (docs/formats/keys.md). */
 export const DESCRIPTOR_BYTES = 32;
@@ -48,6 +49,8 @@ export class TreePages {
   #nextPage: PageNumber = 1;
   /** The page last read at each level; 0 is the leaf. */
   protected readonly views: View[] = [];
+
+  readonly #change = new PageChange();
 
   /** A page that is being made. */
   protected readonly fresh = new View();
@@ -138,23 +141,39 @@ export class TreePages {
     if (leaf !== undefined) leaf.lookBeforeEnd = bytesBeforeEnd;
   }
 
-  /** Makes the page in `page` editable, with room for `needBytes` more between heap and slots. */
+  /**
+   * Makes header, slots and slack of the page in `page` editable, with room for `needBytes` more between heap and slots.
+   * What the heap holds already stays as it is.
+   */
   protected edit(number: PageNumber, page: View, needBytes: number): void {
     const oldLength = page.end - page.start;
+    const change = this.#change;
+    change.capacity = oldLength;
     const isLacking = freeBytes(page) < needBytes;
     if (isLacking && garbageBytes(page) > 0) {
       this.rewrite(number, page, needBytes + contentBytes(page) / SLACK_SHARE);
-      this.#editAs(number, page, 0);
-      return;
+      change.capacity = 0;
+    } else if (isLacking) {
+      const limit = isInner(page) ? INNER_MAX_BYTES : LEAF_MAX_BYTES;
+      change.capacity = capacityFor(HEADER_BYTES + contentBytes(page) + needBytes, limit);
     }
-    const limit = isInner(page) ? INNER_MAX_BYTES : LEAF_MAX_BYTES;
-    const capacity = isLacking ? capacityFor(HEADER_BYTES + contentBytes(page) + needBytes, limit) : oldLength;
-    this.#editAs(number, page, capacity);
-    if (page.end - page.start > oldLength) moveSlotsToEnd(page, oldLength);
+    change.from = slotsStart(page);
+    change.to = page.end - page.start;
+    this.#editAs(number, page);
+    if (change.capacity > oldLength) moveSlotsToEnd(page, oldLength);
   }
 
-  #editAs(number: PageNumber, page: View, capacity: number): void {
-    const edited = this.tx.editPage(this.id, number, capacity);
+  /** Makes the header and the bytes [from, to) of the page in `page` editable. */
+  protected editBytes(number: PageNumber, page: View, from: number, to: number): void {
+    const change = this.#change;
+    change.capacity = 0;
+    change.from = from;
+    change.to = to;
+    this.#editAs(number, page);
+  }
+
+  #editAs(number: PageNumber, page: View): void {
+    const edited = this.tx.editPage(this.id, number, this.#change);
     page.buf = edited.buf;
     page.start = edited.start;
     page.end = edited.end;

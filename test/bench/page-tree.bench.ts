@@ -6,7 +6,7 @@
 import { Prng } from "../../node/base/prng.ts";
 import { KeyedTree } from "../../node/engine/keyed-tree.ts";
 import { ListTree } from "../../node/engine/list-tree.ts";
-import { MISS, type Transaction, View } from "../../node/engine/transaction.ts";
+import { MISS, type PageChange, type Transaction, View } from "../../node/engine/transaction.ts";
 import { TreeCursor } from "../../node/engine/tree-cursor.ts";
 
 /** Transaction over pages in a Map, changed in place; of the port only what trees use. */
@@ -26,7 +26,7 @@ function createPagesInPlace(): { tx: Transaction; pages: Map<number, Buffer> } {
       out.end = bytes.length;
     },
     writePage: (tree: number, page: number, bytes: Buffer) => void pages.set(nameOf(tree, page), bytes),
-    editPage(tree: number, page: number, capacity: number): View {
+    editPage(tree: number, page: number, { capacity }: PageChange): View {
       const name = nameOf(tree, page);
       let bytes = pages.get(name) as Buffer;
       if (bytes.length < capacity) {

@@ -6,6 +6,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hash32 } from "../../node/base/hash.ts";
+import { HEADER_BYTES } from "../../node/engine/page.ts";
 import {
   hasRecordExpiry,
   RECORD_STRING,
@@ -94,7 +95,14 @@ export type Operation =
   | { readonly kind: "delete"; readonly key: string }
   | { readonly kind: "rename"; readonly key: string; readonly to: string }
   | { readonly kind: "writePage"; readonly page: number; readonly fill: number; readonly length: number }
-  | { readonly kind: "editPage"; readonly page: number; readonly fill: number; readonly capacity: number }
+  | {
+      readonly kind: "editPage";
+      readonly page: number;
+      readonly fill: number;
+      readonly capacity: number;
+      readonly from: number;
+      readonly size: number;
+    }
   | { readonly kind: "deletePage"; readonly page: number }
   | { readonly kind: "discardTree" }
   | { readonly kind: "flushAll" };
@@ -124,7 +132,17 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof(
       length: fc.integer({ min: 1, max: 5000 }),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("editPage" as const), page, fill, capacity: fc.nat(5000) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("editPage" as const),
+      page,
+      fill,
+      capacity: fc.nat(5000),
+      from: fc.nat(5000),
+      size: fc.oneof(fc.nat(40), fc.nat(5000)),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("deletePage" as const), page }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("discardTree" as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("flushAll" as const) }) },
@@ -223,13 +241,20 @@ function applyPageOperation(tx: Transaction, model: SlotModel, each: PageOperati
     tx.deletePage(model.tree, each.page);
     model.pages.delete(each.page);
   } else {
-    const { buf, start, end } = tx.editPage(model.tree, each.page, each.capacity);
+    const change = { capacity: each.capacity, from: each.from, to: each.from + each.size };
+    const { buf, start, end } = tx.editPage(model.tree, each.page, change);
     const length = Math.max(known.length, each.capacity);
     expect(end - start).toBe(length);
-    buf.fill(each.fill, start + (known.length >>> 1), end);
-    const changed = Buffer.alloc(length, each.fill);
-    known.copy(changed, 0, 0, known.length >>> 1);
-    const again = tx.editPage(model.tree, each.page, 1);
+    const changed = Buffer.alloc(length);
+    known.copy(changed);
+    // Header, what was named and what is new: at times not all of it.
+    const isHeaderKept = each.fill % 3 === 0;
+    for (let i = 0; i < length; i++) {
+      const isNamed = i >= change.from && i < change.to;
+      if (isNamed || i >= known.length || (i < HEADER_BYTES && !isHeaderKept)) changed[i] = each.fill;
+      buf[start + i] = changed[i] as number;
+    }
+    const again = tx.editPage(model.tree, each.page, { capacity: 1, from: 0, to: 0 });
     expect([again.buf === buf, again.start, again.end]).toEqual([true, start, end]);
     model.pages.set(each.page, changed);
   }

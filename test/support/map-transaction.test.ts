@@ -52,9 +52,9 @@ test("pages are edited in a copy that grows, and discarded with their tree", () 
   const tx = new MapTransaction();
   tx.runToEnd(() => tx.writePage(tx.newTreeId(), 1, Buffer.from("page")));
   tx.runToEnd(() => {
-    const first = tx.editPage(1, 1, 2);
+    const first = tx.editPage(1, 1, { capacity: 2, from: 0, to: 1 });
     first.buf.write("P", first.start);
-    const grown = tx.editPage(1, 1, 8);
+    const grown = tx.editPage(1, 1, { capacity: 8, from: 4, to: 5 });
     grown.buf.write("!", grown.start + 4);
   });
   expect(tx.pages.get("1:1")?.toString("latin1", 0, 5)).toBe("Page!");

@@ -10,7 +10,14 @@ import { assert } from "../../node/base/assert.ts";
 import { type HashKey, hash32 } from "../../node/base/hash.ts";
 import { Prng } from "../../node/base/prng.ts";
 import { hasRecordExpiry } from "../../node/engine/record-format.ts";
-import { MISS, type PageNumber, type Transaction, type TreeId, View } from "../../node/engine/transaction.ts";
+import {
+  MISS,
+  type PageChange,
+  type PageNumber,
+  type Transaction,
+  type TreeId,
+  View,
+} from "../../node/engine/transaction.ts";
 
 const POISON = 0xaa;
 /** An edited page's buffer is longer than the page by this. */
@@ -203,8 +210,8 @@ export class MapTransaction implements Transaction {
     this.#pages.set(name, bytes);
   }
 
-  editPage(tree: TreeId, page: PageNumber, capacity: number): View {
-    const bytes = this.#editable(`${tree}:${page}`, capacity);
+  editPage(tree: TreeId, page: PageNumber, change: PageChange): View {
+    const bytes = this.#editable(`${tree}:${page}`, change.capacity);
     const edited = new View();
     edited.buf = this.#edited.get(bytes) ?? bytes;
     edited.start = edited.buf === bytes ? 0 : SPARE_BYTES;

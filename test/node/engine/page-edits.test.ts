@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { OperatingError } from "../../../node/base/errors.ts";
 import { KeyedTree } from "../../../node/engine/keyed-tree.ts";
 import { ListTree } from "../../../node/engine/list-tree.ts";
+import { HEADER_BYTES } from "../../../node/engine/page.ts";
 import { type Transaction, View } from "../../../node/engine/transaction.ts";
 import { DESCRIPTOR_BYTES } from "../../../node/engine/tree-pages.ts";
 import { applyOperation, compareWithModel, operation, SlotModel } from "../../contract/transaction.contract.ts";
@@ -67,6 +68,35 @@ test("what is edited in the cache's memory and rolled back is as before, in the 
   );
 });
 
+test("however many parts of a page are edited, a rollback brings all of it back", async () => {
+  const harness = await EngineHarness.open({});
+  const edit = fc.record({ from: fc.nat(3200), size: fc.nat(600), capacity: fc.nat(3500), fill: fc.nat(255) });
+  const page = Buffer.from(Array.from({ length: 3000 }, (_, i) => (i * 31) & 0xff));
+  let tree = 0;
+  await harness.run((tx) => {
+    tree = tx.newTreeId();
+    tx.writePage(tree, 1, Buffer.from(page));
+  });
+  const view = new View();
+  await fc.assert(
+    fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 6 }), async (edits) => {
+      await harness.run((tx) => {
+        for (const { from, size, capacity, fill } of edits) {
+          const { buf, start, end } = tx.editPage(tree, 1, { capacity, from, to: from + size });
+          buf.fill(fill, start, start + HEADER_BYTES);
+          buf.fill(fill, Math.min(start + from, end), Math.min(start + from + size, end));
+        }
+      }, false);
+      await harness.run((tx) => {
+        tx.readPage(tree, 1, view);
+        expect(view.buf.subarray(view.start, view.end).equals(page)).toBe(true);
+      });
+    }),
+    { numRuns: 300 },
+  );
+  await harness.close();
+});
+
 /** A keyed tree and a list in one slot, with what they should hold. */
 class TwoTrees {
   readonly keyed = new KeyedTree();
@@ -90,7 +120,7 @@ class TwoTrees {
     const elements = [...this.elements];
     for (const number of numbers) {
       const key = Buffer.from(`key ${number % 512}`.padEnd(40));
-      const value = Buffer.from("v".repeat(number % 297));
+      const value = Buffer.from(String.fromCharCode(97 + (number % 23)).repeat(number % 297));
       if (number % 3 === 0) {
         this.keyed.delete(key, 0, key.length);
         keys.delete(key.toString());
@@ -154,4 +184,31 @@ test("trees that miss in the middle of their changes, or are given up, agree wit
     { numRuns: 25 },
   );
   expect(missCount).toBeGreaterThan(0);
+});
+
+test("a value that is overwritten and given up is as before, to its last byte", async () => {
+  const harness = await EngineHarness.open({});
+  const tree = new KeyedTree();
+  const descriptor = Buffer.alloc(DESCRIPTOR_BYTES);
+  const key = Buffer.from("key");
+  const put = (value: string) => tree.put(key, 0, key.length, Buffer.from(value), 0, value.length);
+  await harness.run((tx) => {
+    tree.create(tx);
+    tree.put(Buffer.from("other"), 0, 5, key, 0, 3);
+    put("old value");
+    tree.writeDescriptor(descriptor, 0);
+  });
+  for (const value of ["new VALUE", "shorter", "much longer than before"]) {
+    await harness.run((tx) => {
+      tree.open(tx, descriptor, 0);
+      put(value);
+    }, false);
+    await harness.run((tx) => {
+      tree.open(tx, descriptor, 0);
+      const out = new View();
+      expect(tree.get(key, 0, key.length, out)).toBe(true);
+      expect(out.buf.toString("latin1", out.start, out.end)).toBe("old value");
+    });
+  }
+  await harness.close();
 });
