@@ -73,7 +73,8 @@ function nothing({ input }: Bench, index: number): void {
 let missCount = 0;
 
 /** As an executor does, but that a miss is read here at once. */
-function execute(engine: Engine, space: SlotSpace, index: number, body: (tx: OverlayTransaction) => void): boolean {
+function execute({ engine, spaces }: Bench, index: number, body: (tx: OverlayTransaction) => void): boolean {
+  const space = spaces[index % SLOTS] as SlotSpace;
   const tx = engine.begin(space, 1, index);
   try {
     body(tx);
@@ -104,27 +105,28 @@ function setBody(tx: OverlayTransaction): void {
   tx.writeRecord(key, HEAD, body, 0, VALUE_BYTES);
 }
 
-function get({ engine, spaces, input }: Bench, index: number): void {
-  source = input;
-  at = writeKey(input, index);
-  execute(engine, spaces[index % SLOTS] as SlotSpace, index, getBody);
+function get(bench: Bench, index: number): void {
+  source = bench.input;
+  at = writeKey(source, index);
+  execute(bench, index, getBody);
 }
 
-function set({ engine, spaces, input, value }: Bench, index: number): void {
-  source = input;
-  body = value;
-  at = writeKey(input, index);
-  const space = spaces[index % SLOTS] as SlotSpace;
-  if (execute(engine, space, index, setBody)) space.setApplied(space.appliedIndex + 1, 1, 0);
+function set(bench: Bench, index: number): void {
+  source = bench.input;
+  body = bench.value;
+  at = writeKey(source, index);
+  const space = bench.spaces[index % SLOTS] as SlotSpace;
+  if (execute(bench, index, setBody)) space.setApplied(space.appliedIndex + 1, 1, 0);
 }
 
-async function measure(
-  name: string,
-  bench: Bench,
-  count: number,
-  run: (bench: Bench, index: number) => void,
-  isOrdered = false,
-) {
+interface Load {
+  readonly count: number;
+  readonly run: (bench: Bench, index: number) => void;
+  /** Key by key; else at random. */
+  readonly isOrdered?: boolean;
+}
+
+async function measure(name: string, bench: Bench, { count, run, isOrdered = false }: Load) {
   const random = new Prng(5);
   const startedCpu = process.cpuUsage();
   const startedThread = process.threadCpuUsage();
@@ -183,11 +185,11 @@ async function main(): Promise<void> {
     engine.openSlot({ table: 1, slot, hashKey: { k0: 0x1234567, k1: 0x89abcdef } }, slot + 1),
   );
   const bench: Bench = { keyCount, input: Buffer.alloc(8192), value: Buffer.alloc(VALUE_BYTES, "x"), engine, spaces };
-  await measure("SET, new keys", bench, keyCount, set, true);
-  await measure("(the bench itself)", bench, 2_000_000, nothing);
+  await measure("SET, new keys", bench, { count: keyCount, run: set, isOrdered: true });
+  await measure("(the bench itself)", bench, { count: 2_000_000, run: nothing });
   for (let round = 0; round < rounds; round++) {
-    await measure("GET", bench, operations, get);
-    await measure("SET", bench, operations, set);
+    await measure("GET", bench, { count: operations, run: get });
+    await measure("SET", bench, { count: operations, run: set });
   }
   const closing = performance.now();
   await engine.close();

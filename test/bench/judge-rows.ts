@@ -40,14 +40,19 @@ export function judgeBesideRedis(rows: readonly Measured[]): Judged[] {
       const { name } = row.load;
       return [
         ...judged(`${name}: rate`, row.rateRatio.median, RATE[name]),
-        ...judged(`${name}: CPU`, row.cpuRatio.median, CPU[name], true),
-        ...judged(`${name}: p99`, row.p99Ratio.median, P99[name], true),
+        ...judged(`${name}: CPU`, row.cpuRatio.median, costs(CPU[name])),
+        ...judged(`${name}: p99`, row.p99Ratio.median, costs(P99[name])),
       ];
     });
 }
 
-function judged(what: string, value: number, limits: Limits | undefined, isCost = false): Judged[] {
-  return limits ? [{ what: `${what} against redis-server`, value, text: value.toFixed(2), ...limits, isCost }] : [];
+function judged(what: string, value: number, limits: (Limits & { readonly isCost?: boolean }) | undefined): Judged[] {
+  return limits ? [{ what: `${what} against redis-server`, value, text: value.toFixed(2), ...limits }] : [];
+}
+
+/** Limits of what should be small. */
+function costs(limits: Limits | undefined): (Limits & { readonly isCost: boolean }) | undefined {
+  return limits && { ...limits, isCost: true };
 }
 
 /** GET beside a server that does nothing. */

@@ -9,11 +9,11 @@ import type { Credentials } from "../../operator/kube/credentials.ts";
 import type { KubeClient } from "../../operator/kube/kube-client.ts";
 import { OperatorRuntime } from "../../operator/runtime/operator-runtime.ts";
 
-function builtIn(group: string, plural: string, kind: string, isNamespaced = true): Resource {
-  return { group, version: "v1", plural, kind, isNamespaced };
+function builtIn(group: string, plural: string, kind: string): Resource {
+  return { group, version: "v1", plural, kind, isNamespaced: true };
 }
 
-const NAMESPACES = builtIn("", "namespaces", "Namespace", false);
+const NAMESPACES = { ...builtIn("", "namespaces", "Namespace"), isNamespaced: false };
 export const CONFIG_MAPS = builtIn("", "configmaps", "ConfigMap");
 export const SERVICES = builtIn("", "services", "Service");
 export const STATEFUL_SETS = builtIn("apps", "statefulsets", "StatefulSet");

@@ -55,7 +55,12 @@ function fullName(parts: readonly string[]): string {
   return containers.has(name) ? `${name}|${parts[1]?.toLowerCase()}` : name;
 }
 
-function isSame(name: string, ours: string, theirs: string, tolerance: Tolerance): boolean {
+interface Replies {
+  readonly ours: string;
+  readonly theirs: string;
+}
+
+function isSame(name: string, { ours, theirs }: Replies, tolerance: Tolerance): boolean {
   if (ours === theirs) return true;
   if (tolerance.kindOnly?.includes(name)) return ours[0] === theirs[0];
   if (tolerance.times?.includes(name) && ours[0] === ":" && theirs[0] === ":") {
@@ -99,7 +104,7 @@ async function compareRound(redis: RedisServer, family: CommandFamily, seed: num
     const own = containers.has(present(parts[0], "a name").toLowerCase()) ? [name, ...parts.slice(1)] : parts;
     const ours = callRaw(runner, own, name);
     const theirs = present(replies[2 * index + 1], "a reply").toString("latin1");
-    if (isSame(name, ours, theirs, family.tolerance)) return;
+    if (isSame(name, { ours, theirs }, family.tolerance)) return;
     differences.push(
       `seed ${seed} command ${index}: ${parts.map(shorten).join(" ")}\n  ours   ${shorten(ours)}\n  theirs ${shorten(theirs)}`,
     );

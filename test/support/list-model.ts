@@ -56,7 +56,8 @@ export class ListModel {
     return "OK";
   }
 
-  insert(key: string, where: "BEFORE" | "AFTER", pivot: string, element: string): number {
+  insert(key: string, element: string, place: { where: "BEFORE" | "AFTER"; pivot: string }): number {
+    const { where, pivot } = place;
     const list = [...this.elements(key)];
     const at = list.indexOf(pivot);
     if (list.length === 0) return 0;

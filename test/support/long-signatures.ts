@@ -71,8 +71,8 @@ function parametersOf(node: Node): string[] | undefined {
 }
 
 function countOf(names: readonly string[]): number {
-  const isStart = (name: string | undefined) => /(^s|S)tart$|^from$/.test(name ?? "");
-  const isEnd = (name: string | undefined) => /(^e|E)nd$|^to$/.test(name ?? "");
+  const isStart = (name: string | undefined) => /^_?start$|Start$|^from$/.test(name ?? "");
+  const isEnd = (name: string | undefined) => /^_?end$|End$|^to$/.test(name ?? "");
   const ranges = names.filter((_, i) => i > 0 && isStart(names[i]) && isEnd(names[i + 1]));
   return names.length - 2 * ranges.length;
 }

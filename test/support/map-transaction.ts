@@ -120,12 +120,12 @@ export class MapTransaction implements Transaction {
     for (const [name, value] of this.#records) {
       const given = this.#heads.get(name);
       if (given) assert(given.head.equals(given.copy), "a record's head must not change before commit");
-      this.#store("record:", this.records, name, value);
+      this.#store("record", name, value);
     }
-    for (const [name, value] of this.#pages) this.#store("page:", this.pages, name, value);
+    for (const [name, value] of this.#pages) this.#store("page", name, value);
     for (const tree of this.#discarded) {
       for (const name of [...this.pages.keys()]) {
-        if (name.startsWith(`${tree}:`)) this.#store("page:", this.pages, name, undefined);
+        if (name.startsWith(`${tree}:`)) this.#store("page", name, undefined);
       }
     }
     this.#end();
@@ -315,15 +315,16 @@ export class MapTransaction implements Transaction {
     this.#given.delete(name);
   }
 
-  #store(kind: string, into: Map<string, Buffer>, name: string, value: Buffer | undefined): void {
-    this.lastChanges.set(kind + name, value);
+  #store(kind: "record" | "page", name: string, value: Buffer | undefined): void {
+    const into = kind === "record" ? this.records : this.pages;
+    this.lastChanges.set(`${kind}:${name}`, value);
     if (value === undefined) into.delete(name);
     else into.set(name, value);
   }
 
   #dropAll(): void {
-    for (const name of [...this.records.keys()]) this.#store("record:", this.records, name, undefined);
-    for (const name of [...this.pages.keys()]) this.#store("page:", this.pages, name, undefined);
+    for (const name of [...this.records.keys()]) this.#store("record", name, undefined);
+    for (const name of [...this.pages.keys()]) this.#store("page", name, undefined);
   }
 
   #end(): void {

@@ -14,6 +14,12 @@ import type { VirtualClock } from "./virtual-clock.ts";
 
 type Handlers = Readonly<Record<string, (channel: Channel, id: number, message: never) => void>>;
 
+interface Sent<N extends MessageName> {
+  readonly name: N;
+  readonly id: number;
+  readonly message: MessageOf<N>;
+}
+
 /** What one side of a link does with it. */
 export interface NetworkSide {
   readonly node: NodeId;
@@ -46,7 +52,7 @@ class End implements Channel {
   }
 
   send<N extends MessageName>(name: N, id: number, message: MessageOf<N>): void {
-    this.#link.carry(this, name, id, message);
+    this.#link.carry(this, { name, id, message });
   }
 
   sendUrgent<N extends MessageName>(name: N, id: number, message: MessageOf<N>): void {
@@ -89,7 +95,8 @@ export class MemoryLink {
     if (this.#acceptor.node !== dead) this.#acceptor.onClose(this.#acceptorEnd);
   }
 
-  carry<N extends MessageName>(from: End, name: N, id: number, message: MessageOf<N>): void {
+  carry<N extends MessageName>(from: End, sent: Sent<N>): void {
+    const { name, id, message } = sent;
     if (!this.isOpen) return;
     const codec = MESSAGES[name].codec as unknown as MessageCodec<MessageOf<N>>;
     const out = new ByteWriter();

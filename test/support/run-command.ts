@@ -86,23 +86,23 @@ export class CommandRunner {
     const argv = Argv.of("\r\n$3\r\n", ...parts, "\r\n");
     argv.offsets.copyWithin(0, 2);
     argv.count = parts.length;
-    const seed = this.seed++;
-    const warm = this.#runOn(this.tx, command, argv, seed);
+    const warm = this.#runOn(this.tx, command, argv);
     if (this.#missing) {
-      const cold = this.#runOn(this.#missing, command, argv, seed);
+      const cold = this.#runOn(this.#missing, command, argv);
       assert(warm.outcome === cold.outcome, `${command.name} blocks or not whether or not reads miss`);
       assert(warm.bytes.equals(cold.bytes), `${command.name} replies the same when reads miss: ${cold.bytes}`);
       const isSame = isDeepStrictEqual(this.tx.lastChanges, this.#missing.lastChanges);
       assert(isSame, `${command.name} changes the same when reads miss`);
     }
+    this.seed++;
     this.#check?.(this.tx);
     return warm;
   }
 
-  #runOn(tx: MapTransaction, command: DataCommand, argv: Argv, seed: number): Run {
+  #runOn(tx: MapTransaction, command: DataCommand, argv: Argv): Run {
     const reply = this.#reply;
     tx.nowMs = this.nowMs;
-    tx.seed = seed;
+    tx.seed = this.seed;
     reply.protocol = this.protocol;
     const before = Buffer.from(argv.buf);
     const outcome = tx.runToEnd(() => {

@@ -262,19 +262,19 @@ export class History {
 
   /** A process start leads in a term of a slot: no other start may, of the same node neither. */
   claim(slotTerm: string, startId: string): void {
-    expectSame(this.#claims, slotTerm, startId, "one start leads in a term");
+    expectSame(this.#claims, [slotTerm, startId], "one start leads in a term");
   }
 
   check(topology: Topology): void {
     const { managers: _, ...document } = encodeTopology(topology);
-    expectSame(this.#epochs, topology.epoch, JSON.stringify(document), "an epoch is one topology");
+    expectSame(this.#epochs, [topology.epoch, JSON.stringify(document)], "an epoch is one topology");
     for (const [table, slots] of topology.assignments) {
       for (const [slot, { term, leader, replicas }] of slots.entries()) {
         const place = `${table}/${slot}`;
         for (const { id, node } of replicas)
-          expectSame(this.#replicas, id, `${place} ${node}`, "a replica has one place");
+          expectSame(this.#replicas, [id, `${place} ${node}`], "a replica has one place");
         const led = replicas[leader];
-        if (led) expectSame(this.#leaders, `${place} ${term}`, led.id, "a term has one leader");
+        if (led) expectSame(this.#leaders, [`${place} ${term}`, led.id], "a term has one leader");
         this.#checkTerms(place, topology.epoch, term);
       }
     }
@@ -291,7 +291,7 @@ export class History {
   }
 }
 
-function expectSame<K, V>(map: Map<K, V>, key: K, value: V, rule: string): void {
+function expectSame<K, V>(map: Map<K, V>, [key, value]: readonly [K, V], rule: string): void {
   const before = map.get(key);
   if (before !== undefined && before !== value) throw new Error(`${rule}: ${key} is ${before} and ${value}`);
   map.set(key, value);

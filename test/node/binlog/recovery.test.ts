@@ -13,8 +13,8 @@ function fileNamed(machine: TestLog, index: number) {
   return { path, file };
 }
 
-function writeTurns(machine: TestLog, count: number, fsync: FsyncPolicy, segmentBytes = 100_000) {
-  const log = machine.open({ fsync, segmentBytes });
+function writeTurns(machine: TestLog, count: number, options: { fsync: FsyncPolicy; segmentBytes?: number }) {
+  const log = machine.open({ segmentBytes: 100_000, ...options });
   const offsets: number[] = [];
   for (let i = 0; i < count; i++) {
     offsets.push(log.index.segments.at(-1)?.sizeBytes as number);
@@ -29,13 +29,13 @@ const COUNTING = Array.from({ length: 100 }, (_, i) => String(i));
 test("a torn tail is cut at every length, and the log goes on", () => {
   const sizeBytes = () => {
     const machine = new TestLog();
-    const { offsets } = writeTurns(machine, 3, "no");
+    const { offsets } = writeTurns(machine, 3, { fsync: "no" });
     return { offsets, size: fileNamed(machine, 0).file.sizeBytes };
   };
   const { offsets, size } = sizeBytes();
   for (let cut = offsets[0] as number; cut < size; cut++) {
     const machine = new TestLog();
-    writeTurns(machine, 3, "no");
+    writeTurns(machine, 3, { fsync: "no" });
     fileNamed(machine, 0).file.sizeBytes = cut;
     const log = machine.open();
     const left = offsets.filter((offset) => offset <= cut).length - 1;
@@ -48,10 +48,10 @@ test("a torn tail is cut at every length, and the log goes on", () => {
 
 test("a flipped bit where the log was durable is refused with file and offset", () => {
   const clean = new TestLog();
-  const { offsets } = writeTurns(clean, 5, "always");
+  const { offsets } = writeTurns(clean, 5, { fsync: "always" });
   for (let at = offsets[1] as number; at < (offsets[3] as number); at++) {
     const machine = new TestLog();
-    writeTurns(machine, 5, "always");
+    writeTurns(machine, 5, { fsync: "always" });
     const { file, path } = fileNamed(machine, 0);
     file.bytes[at] = (file.bytes[at] as number) ^ 16;
     expect(() => machine.open()).toThrow(expect.objectContaining({ code: "BinlogCorrupt" }));
@@ -65,7 +65,7 @@ test("a flipped bit where the log was durable is refused with file and offset", 
 
 test("damage that nothing says was durable is a torn tail, also in an older segment", () => {
   const machine = new TestLog();
-  writeTurns(machine, 20, "no", 600);
+  writeTurns(machine, 20, { fsync: "no", segmentBytes: 600 });
   const { file } = fileNamed(machine, 1);
   file.bytes[file.sizeBytes - 1] = (file.bytes[file.sizeBytes - 1] as number) ^ 1;
   const log = machine.open();
@@ -80,7 +80,7 @@ test("damage that nothing says was durable is a torn tail, also in an older segm
 test("a missing segment is refused, in the middle and at the beginning", () => {
   for (const index of [1, 0]) {
     const machine = new TestLog();
-    writeTurns(machine, 20, "no", 600);
+    writeTurns(machine, 20, { fsync: "no", segmentBytes: 600 });
     const { path } = fileNamed(machine, index);
     machine.files.remove(path);
     expect(() => machine.open()).toThrow(/missing/);
@@ -89,7 +89,7 @@ test("a missing segment is refused, in the middle and at the beginning", () => {
 
 test("a log that ends before the database is refused", () => {
   const machine = new TestLog();
-  const { log } = writeTurns(machine, 20, "always", 600);
+  const { log } = writeTurns(machine, 20, { fsync: "always", segmentBytes: 600 });
   const { term, index, crc } = log.slot(TABLE, 0, REPLICA);
   machine.stored.set(0, { replica: REPLICA, term, index, crc });
   machine.files.remove(fileNamed(machine, machine.files.list(LOG_DIRECTORY).length - 1).path);
@@ -101,7 +101,7 @@ test("a log that is gone as a whole is refused where the database holds entries 
   const machine = new TestLog();
   machine.stored.set(1, { replica: REPLICA, term: 0, index: 0, crc: 0 });
   machine.open();
-  const { log } = writeTurns(machine, 20, "always", 600);
+  const { log } = writeTurns(machine, 20, { fsync: "always", segmentBytes: 600 });
   const { term, index, crc } = log.slot(TABLE, 0, REPLICA);
   machine.stored.set(0, { replica: REPLICA, term, index, crc });
   for (const name of machine.files.list(LOG_DIRECTORY)) machine.files.remove(`${LOG_DIRECTORY}/${name}`);
@@ -166,7 +166,7 @@ test("a replica that was never flushed is known by its position, also when older
 
 test("a dropped replica is gone, and the next one begins anew", () => {
   const machine = new TestLog();
-  const { log } = writeTurns(machine, 5, "no");
+  const { log } = writeTurns(machine, 5, { fsync: "no" });
   const slot = log.slot(TABLE, 0, REPLICA);
   const start = { term: 0, index: 0, crc: 0 };
   log.writer.appendPosition(slot, 0 as ReplicaId, start);
@@ -185,7 +185,7 @@ test("a dropped replica is gone, and the next one begins anew", () => {
 
 test("entries of a slot that left this node are passed over", () => {
   const machine = new TestLog();
-  writeTurns(machine, 5, "no");
+  writeTurns(machine, 5, { fsync: "no" });
   machine.stored.delete(0);
   expect(machine.open().index.find(TABLE, 0)).toBeUndefined();
 });

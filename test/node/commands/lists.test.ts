@@ -91,7 +91,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   })),
   fc.tuple(key, fc.constantFrom("BEFORE" as const, "AFTER" as const), element, element).map(([k, w, p, e]) => ({
     call: ["LINSERT", k, w, p, e],
-    expected: (m: ListModel) => m.insert(k, w, p, e),
+    expected: (m: ListModel) => m.insert(k, e, { where: w, pivot: p }),
   })),
   fc.tuple(key, fc.integer({ min: -5, max: 5 }), element).map(([k, n, e]) => ({
     call: ["LREM", k, n, e],

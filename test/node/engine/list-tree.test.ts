@@ -55,7 +55,8 @@ function textOf(view: View): string {
 }
 
 /** Removes from the model what LREM would, and returns how many. */
-function removeMatching(model: string[], what: string, limit: number, isFromEnd: boolean): number {
+function removeMatching(model: string[], what: string, how: { limit: number; isFromEnd: boolean }): number {
+  const { limit, isFromEnd } = how;
   let removed = 0;
   while (removed < limit) {
     const index = isFromEnd ? model.lastIndexOf(what) : model.indexOf(what);
@@ -104,7 +105,7 @@ function runStep(stored: Stored, model: string[], next: Step): void {
       const removed = stored.run((tree) =>
         tree.removeMatching({ buf: bytes, start: 0, end: bytes.length, limit, isFromEnd }),
       );
-      expect(removed).toBe(removeMatching(model, next.text, limit, isFromEnd));
+      expect(removed).toBe(removeMatching(model, next.text, { limit, isFromEnd }));
       break;
     }
     case "pushMany": {

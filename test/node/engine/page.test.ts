@@ -35,7 +35,7 @@ import {
 } from "../../../node/engine/page.ts";
 import { View } from "../../../node/engine/transaction.ts";
 
-function put(page: View, index: number, key: string, value: string): void {
+function put(page: View, index: number, [key, value]: readonly [string, string]): void {
   insertElement(page, index, elementOf(key, value));
 }
 
@@ -71,17 +71,17 @@ function searchOf(key: Buffer | string): KeySearch {
 test("the worked example of page.ts", () => {
   const page = new View();
   makePage(page, KEYED, false, 32);
-  put(page, 0, "a", "1");
-  put(page, 1, "b", "");
+  put(page, 0, ["a", "1"]);
+  put(page, 1, ["b", ""]);
   expect(page.buf.toString("hex")).toBe("0100000200000013000000000101613101006200" + "001062000000" + "000c61000000");
 });
 
 test("elements are put, overwritten and removed in place, and what is lost is garbage", () => {
   const page = new View();
   makePage(page, KEYED, false, 64);
-  put(page, 0, "b", "2");
-  put(page, 0, "a", "one");
-  put(page, 2, "c", "3");
+  put(page, 0, ["b", "2"]);
+  put(page, 0, ["a", "one"]);
+  put(page, 2, ["c", "3"]);
   expect(entries(page)).toEqual(["a=one", "b=2", "c=3"]);
   expect([findElement(page, searchOf("b")), findElement(page, searchOf("bb"))]).toEqual([1, 2]);
   const before = contentBytes(page);
@@ -96,16 +96,16 @@ test("elements are put, overwritten and removed in place, and what is lost is ga
 test("a page that gets room keeps its elements, and one without room is not written", () => {
   const page = new View();
   makePage(page, KEYED, false, 28);
-  put(page, 0, "a", "1234");
+  put(page, 0, ["a", "1234"]);
   const free = freeBytes(page);
-  expect(() => put(page, 1, "b", "1234")).toThrow("room");
+  expect(() => put(page, 1, ["b", "1234"])).toThrow("room");
   makePage(page, KEYED, false, 28);
-  put(page, 0, "a", "1234");
+  put(page, 0, ["a", "1234"]);
   expect(freeBytes(page)).toBe(free);
   page.buf = Buffer.concat([page.buf, Buffer.alloc(40)]);
   page.end = page.buf.length;
   moveSlotsToEnd(page, 28);
-  put(page, 1, "b", "1234");
+  put(page, 1, ["b", "1234"]);
   expect(entries(page)).toEqual(["a=1234", "b=1234"]);
 });
 

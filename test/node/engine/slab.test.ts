@@ -4,12 +4,18 @@ import { type Ref, Slab } from "../../../node/engine/slab.ts";
 
 const CHUNK_BYTES = 16 * 1024;
 
-function fill(slab: Slab, ref: Ref, sizeBytes: number, byte: number): void {
+interface Item {
+  readonly ref: Ref;
+  readonly sizeBytes: number;
+  readonly byte: number;
+}
+
+function fill(slab: Slab, { ref, sizeBytes, byte }: Item): void {
   const at = slab.wordOf(ref) << 2;
   slab.chunkOf(ref).buf.fill(byte, at + 4, at + sizeBytes);
 }
 
-function isFilled(slab: Slab, ref: Ref, sizeBytes: number, byte: number): boolean {
+function isFilled(slab: Slab, { ref, sizeBytes, byte }: Item): boolean {
   const at = slab.wordOf(ref) << 2;
   return slab
     .chunkOf(ref)
@@ -36,7 +42,7 @@ test("items never overlap, whatever is allocated, freed and compacted", () => {
           const ref = slab.allocate(each.sizeBytes);
           expect(live.some((other) => other.ref === ref)).toBe(false);
           expect(slab.chunkOf(ref).itemBytes).toBeGreaterThanOrEqual(each.sizeBytes);
-          fill(slab, ref, each.sizeBytes, each.byte);
+          fill(slab, { ...each, ref });
           live.push({ ...each, ref });
         } else if (each.kind === "free") {
           const [gone] = live.splice(each.pick % Math.max(1, live.length), 1);
@@ -47,7 +53,7 @@ test("items never overlap, whatever is allocated, freed and compacted", () => {
           live = live.map((item) => ({ ...item, ref: moves.get(item.ref) ?? item.ref }));
         }
       }
-      for (const { ref, sizeBytes, byte } of live) expect(isFilled(slab, ref, sizeBytes, byte)).toBe(true);
+      for (const item of live) expect(isFilled(slab, item)).toBe(true);
       expect(slab.liveBytes).toBe(live.reduce((sum, { ref }) => sum + slab.chunkOf(ref).itemBytes, 0));
       for (const { ref } of live) slab.free(ref);
       expect(slab.liveBytes).toBe(0);

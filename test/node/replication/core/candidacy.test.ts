@@ -10,8 +10,8 @@ function at(term: number, index: number) {
   return { term, index, crc: index };
 }
 
-function standing(term: number, index: number, kind: StandingKind = "standing", seenTerm = term): Standing {
-  return { kind, term: seenTerm, last: at(term, index) };
+function standing(term: number, index: number, more: Partial<Standing> = {}): Standing {
+  return { kind: "standing", term, last: at(term, index), ...more };
 }
 
 function other(said: Standing | undefined, more: Partial<OtherReplica> = {}): OtherReplica {
@@ -32,10 +32,18 @@ describe("a candidate for a manager's term", () => {
     ["fetches a longer log", other(standing(4, 11)), { kind: "fetch", node: A }],
     ["waits for an answer", other(undefined), { kind: "wait" }],
     ["leads without who is not waited for", other(undefined, { isAwaited: false }), { kind: "lead" }],
-    ["waits until an old leader steps down", other(standing(4, 11, "leading"), { isAwaited: true }), { kind: "wait" }],
-    ["does not wait for it for ever", other(standing(4, 11, "leading"), { isAwaited: false }), { kind: "lead" }],
-    ["never counts a copy as more", other(standing(4, 11, "copying")), { kind: "lead" }],
-    ["never counts nothing as more", other(standing(0, 0, "absent")), { kind: "lead" }],
+    [
+      "waits until an old leader steps down",
+      other(standing(4, 11, { kind: "leading" }), { isAwaited: true }),
+      { kind: "wait" },
+    ],
+    [
+      "does not wait for it for ever",
+      other(standing(4, 11, { kind: "leading" }), { isAwaited: false }),
+      { kind: "lead" },
+    ],
+    ["never counts a copy as more", other(standing(4, 11, { kind: "copying" })), { kind: "lead" }],
+    ["never counts nothing as more", other(standing(0, 0, { kind: "absent" })), { kind: "lead" }],
     ["leads without what could not be fetched", other(standing(4, 11), { isGivenUp: true }), { kind: "lead" }],
     ["yields where its term is used", other(standing(5, 11)), { kind: "yield" }],
   ])("%s", (_what, one, expected) => {
@@ -63,14 +71,22 @@ describe("a candidate for a term of its own", () => {
 
   it.each<[string, Standing | undefined, object]>([
     ["waits for who does not answer", undefined, { kind: "wait" }],
-    ["leads when all have promised", standing(4, 10, "standing", 5), { kind: "lead" }],
-    ["takes the promise of a copy", standing(4, 11, "copying", 5), { kind: "lead" }],
-    ["waits for who knows another leader", standing(4, 10, "refusing", 3), { kind: "wait" }],
-    ["waits for who has no replica", standing(0, 0, "absent"), { kind: "wait" }],
-    ["waits while another leads", standing(4, 10, "leading"), { kind: "wait" }],
-    ["asks for more where its term is given away", standing(4, 10, "refusing", 5), { kind: "raise", term: 6 }],
-    ["asks for more where a higher one is known", standing(4, 10, "refusing", 8), { kind: "raise", term: 9 }],
-    ["fetches what another has more", standing(4, 11, "standing", 5), { kind: "fetch", node: A }],
+    ["leads when all have promised", standing(4, 10, { term: 5 }), { kind: "lead" }],
+    ["takes the promise of a copy", standing(4, 11, { kind: "copying", term: 5 }), { kind: "lead" }],
+    ["waits for who knows another leader", standing(4, 10, { kind: "refusing", term: 3 }), { kind: "wait" }],
+    ["waits for who has no replica", standing(0, 0, { kind: "absent" }), { kind: "wait" }],
+    ["waits while another leads", standing(4, 10, { kind: "leading" }), { kind: "wait" }],
+    [
+      "asks for more where its term is given away",
+      standing(4, 10, { kind: "refusing", term: 5 }),
+      { kind: "raise", term: 6 },
+    ],
+    [
+      "asks for more where a higher one is known",
+      standing(4, 10, { kind: "refusing", term: 8 }),
+      { kind: "raise", term: 9 },
+    ],
+    ["fetches what another has more", standing(4, 11, { term: 5 }), { kind: "fetch", node: A }],
   ])("%s", (_what, said, expected) => {
     expect(alone(said)).toEqual(expected);
   });

@@ -25,13 +25,17 @@ function present(term: number, role: PresentReplica["role"], replica = 7): Prese
   return { table: TABLE, slot: 0, replica: replicaId(replica), role, term };
 }
 
-function planAll(wants: readonly WantedReplica[], has: readonly PresentReplica[], isConfirmed = true, raised = 0) {
+function planAll(
+  wants: readonly WantedReplica[],
+  has: readonly PresentReplica[],
+  { isConfirmed = true, raised = 0 }: { isConfirmed?: boolean; raised?: number } = {},
+) {
   const find = (table: TableId, slot: number) => has.find((one) => one.table === table && one.slot === slot);
   return planRoles(wants, find, { all: has, isConfirmed, raisedTerm: () => (raised === 0 ? undefined : raised) });
 }
 
 function plan(wants: readonly WantedReplica[], has: readonly PresentReplica[], isConfirmed = true) {
-  const { drop, create, lead, follow } = planAll(wants, has, isConfirmed);
+  const { drop, create, lead, follow } = planAll(wants, has, { isConfirmed });
   return { drop: drop.length, create: create.length, lead: lead.length, follow: follow.length };
 }
 
@@ -89,18 +93,26 @@ describe("the plan of roles", () => {
 
   it("raises its own term where no manager has given one, and leads in it once all others have promised", () => {
     const has = [present(3, "recovering")];
-    expect(planAll([wanted(3, "self")], has, false).raise).toEqual([wanted(3, "self")]);
-    expect(planAll([wanted(3, "self")], has, true).raise).toEqual([]);
-    expect(planAll([wanted(3, "other")], has, false).raise).toEqual([]);
-    expect(planAll([wanted(3, "self")], [present(4, "leader")], false).raise).toEqual([]);
-    const raised = planAll([wanted(3, "self")], [present(4, "recovering")], false, 4);
+    expect(planAll([wanted(3, "self")], has, { isConfirmed: false }).raise).toEqual([wanted(3, "self")]);
+    expect(planAll([wanted(3, "self")], has, { isConfirmed: true }).raise).toEqual([]);
+    expect(planAll([wanted(3, "other")], has, { isConfirmed: false }).raise).toEqual([]);
+    expect(planAll([wanted(3, "self")], [present(4, "leader")], { isConfirmed: false }).raise).toEqual([]);
+    const raised = planAll([wanted(3, "self")], [present(4, "recovering")], { isConfirmed: false, raised: 4 });
     expect(raised).toMatchObject({ raise: [], lead: [], leadRaised: [wanted(4, "self")] });
     // A confirmed term that is no higher than what all have promised is led in as promised.
-    expect(planAll([wanted(4, "self")], [present(4, "recovering")], true, 4).leadRaised).toEqual([wanted(4, "self")]);
+    expect(
+      planAll([wanted(4, "self")], [present(4, "recovering")], { isConfirmed: true, raised: 4 }).leadRaised,
+    ).toEqual([wanted(4, "self")]);
     // Whatever it has seen since, or a topology gives, goes before.
-    expect(planAll([wanted(3, "self")], [present(5, "recovering")], false, 4).leadRaised).toEqual([]);
-    expect(planAll([wanted(5, "self")], [present(4, "recovering")], true, 4).leadRaised).toEqual([]);
-    expect(planAll([wanted(5, "self")], [present(4, "recovering")], true, 4).lead).toEqual([wanted(5, "self")]);
+    expect(
+      planAll([wanted(3, "self")], [present(5, "recovering")], { isConfirmed: false, raised: 4 }).leadRaised,
+    ).toEqual([]);
+    expect(
+      planAll([wanted(5, "self")], [present(4, "recovering")], { isConfirmed: true, raised: 4 }).leadRaised,
+    ).toEqual([]);
+    expect(planAll([wanted(5, "self")], [present(4, "recovering")], { isConfirmed: true, raised: 4 }).lead).toEqual([
+      wanted(5, "self"),
+    ]);
   });
 
   it("heeds a promise that is newer than the topology, and only to a replica of the slot", () => {

@@ -18,7 +18,11 @@ function watching(): ReflectorState {
   return state;
 }
 
-function fail(state: ReflectorState, status: number, nowMs: number, retryAfterMs?: number) {
+function fail(
+  state: ReflectorState,
+  status: number,
+  { nowMs = 0, retryAfterMs = undefined as number | undefined } = {},
+) {
   const step = state.next(nowMs, 0);
   state.failed(failure(status, retryAfterMs), step);
   return step;
@@ -54,7 +58,7 @@ test("a watch that ended is opened again at once from the newest version seen", 
 test("a link that breaks costs no list; waits grow up to half a minute", () => {
   const state = watching();
   const waits = Array.from({ length: 12 }, () => {
-    const step = fail(state, 0, 1000);
+    const step = fail(state, 0, { nowMs: 1000 });
     expect(step).toMatchObject({ kind: "watch", resourceVersion: "100" });
     return step.delayMs;
   });
@@ -108,8 +112,8 @@ test("pages that expire in the middle are asked for all at once", () => {
 
 test("a pause that the server asks for is kept, once", () => {
   const state = watching();
-  fail(state, 429, 0, 7000);
-  expect(fail(state, 500, 0).delayMs).toBe(7000);
+  fail(state, 429, { retryAfterMs: 7000 });
+  expect(fail(state, 500).delayMs).toBe(7000);
   expect(state.next(0, 0).delayMs).toBeLessThan(7000);
 });
 
@@ -131,7 +135,7 @@ describe("lists that are older than what was seen", () => {
 
 test("a server that does not get to our version is asked for a list", () => {
   const state = watching();
-  const kinds = Array.from({ length: 4 }, () => fail(state, 504, 0).kind);
+  const kinds = Array.from({ length: 4 }, () => fail(state, 504).kind);
   expect(kinds).toEqual(["watch", "watch", "watch", "streamList"]);
 });
 

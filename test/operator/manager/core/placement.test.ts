@@ -12,8 +12,8 @@ import {
 import { nodeIdOf } from "../../../support/topology-arbitrary.ts";
 
 const nodesOf = (zones: readonly string[]): PlacementNode[] => zones.map((zone, i) => ({ id: nodeIdOf(i), zone }));
-const place = (slots: number, zones: readonly string[], replicas: number, firstId = 1) =>
-  placeTable(slots, { nodes: nodesOf(zones), replicas, loads: new NodeLoads(), ids: new ReplicaIdSource(firstId) });
+const place = (slots: number, zones: readonly string[], replicas: number) =>
+  placeTable(slots, { nodes: nodesOf(zones), replicas, loads: new NodeLoads(), ids: new ReplicaIdSource(1) });
 
 const spreadOf = (counts: Iterable<number>): number => {
   const all = [...counts];
