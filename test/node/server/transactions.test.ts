@@ -1,5 +1,6 @@
 import { afterEach, describe, it } from "vitest";
 import { command, Harness, type HarnessOptions } from "../../support/server-harness.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 let harness: Harness | undefined;
 async function start(options: HarnessOptions = {}): Promise<Harness> {
@@ -165,4 +166,55 @@ it("an EXEC that its leader refuses as a whole is one error at the node that for
   await client
     .send(queue + command("EXEC"))
     .expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n+PONG\r\n+OK\r\n");
+});
+
+function executorOf(own: Harness) {
+  const [table] = own.topology.value.tables.keys();
+  const executor = table === undefined ? undefined : own.executors.find(table, 0);
+  if (executor === undefined) throw new Error("node 0 does not lead the slot");
+  return executor;
+}
+
+describe("an EXEC of one command or of two that goes to another node", () => {
+  const exec = (...commands: readonly (readonly (string | number)[])[]) =>
+    [["MULTI"], ...commands, ["EXEC"]].map((words) => command(...(words as [string]))).join("");
+  const one = { text: exec(["SET", "a", 1]), queued: `+OK\r\n+QUEUED\r\n` };
+  const two = { text: exec(["SET", "a", 1], ["GET", "a"]), queued: `+OK\r\n+QUEUED\r\n+QUEUED\r\n` };
+
+  it.each([one, two])(
+    "is one error where a limit refuses it or the append fails: $queued",
+    async ({ text, queued }) => {
+      const own = await start({ tables: [{ name: "default", slots: 1 }], nodeCount: 2 });
+      const client = await own.raw(1);
+      const executor = executorOf(own);
+      executor.refusal = { reason: "limit", error: "OOM no room" };
+      await client.send(text).expect(`${queued}-EXECABORT Transaction discarded because of: OOM no room\r\n`);
+      executor.refusal = undefined;
+      own.executors.appendError = "MISCONF no log";
+      await client.send(text).expect(`${queued}-MISCONF no log\r\n`);
+      own.executors.appendError = undefined;
+      await client.send(command("PING")).expect("+PONG\r\n");
+    },
+  );
+
+  it.each([one, two])("is tried again where it leads no more, or goes by another epoch: $queued", async (what) => {
+    const own = await start({ tables: [{ name: "default", slots: 1 }], nodeCount: 2 });
+    const client = await own.raw(1);
+    const executor = executorOf(own);
+    executor.isServing = false;
+    client.send(what.text);
+    await waitFor(() => own.forwarder.requests.length > 0);
+    executor.isServing = true;
+    own.topology.replace({});
+    const replies = what === one ? "*1\r\n+OK\r\n" : "*2\r\n+OK\r\n$1\r\n1\r\n";
+    await client.expect(`${what.queued}${replies}`);
+  });
+
+  it("has an error of one of its commands among the replies", async () => {
+    const own = await start({ tables: [{ name: "default", slots: 1 }], nodeCount: 2 });
+    const client = await own.raw(1);
+    await client.send(command("RPUSH", "a", 1)).expect(":1\r\n");
+    client.send(exec(["GET", "a"]));
+    await client.expect("+OK\r\n+QUEUED\r\n*1\r\n-WRONGTYPE");
+  });
 });
