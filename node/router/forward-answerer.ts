@@ -87,7 +87,7 @@ class Answer implements ForwardResponder {
   }
 }
 
-/** The answers to one run. What comes after the link's end is dropped by the link. */
+/** The answers to one run. What comes after the link's end is dropped by the link. While it waits, nothing is read. */
 class RunAnswer implements ForwardRunResponder {
   readonly #session: Session;
   readonly #id: number;
@@ -100,6 +100,18 @@ class RunAnswer implements ForwardRunResponder {
   answer(replies: RunReplies): void {
     this.#session.unansweredCount -= replies.count;
     this.#session.link.send("forwardRunReply", this.#id, replies);
+  }
+
+  get isWanted(): boolean {
+    return this.#session.link.isOpen;
+  }
+
+  hold(): void {
+    this.#session.link.hold();
+  }
+
+  release(): void {
+    this.#session.link.release();
   }
 }
 

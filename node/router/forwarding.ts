@@ -120,7 +120,13 @@ export interface RunReplies {
 
 /** Takes the answers to a run: each of its commands once, at once or later. Only after the turn's append. */
 export interface ForwardRunResponder {
+  /** False once the peer is gone: what was not run yet is not to be run. */
+  readonly isWanted: boolean;
   answer(replies: RunReplies): void;
+  /** The rest of the run waits for the next turn: what the peer sent after it must wait, too. May come again. */
+  hold(): void;
+  /** The run is through. */
+  release(): void;
 }
 
 /** The answering side, implemented by the dispatcher. */
@@ -131,7 +137,7 @@ export interface ForwardHandler {
    * A watch that the request names is released by whoever called, after the answer.
    */
   handle(request: ForwardRequest, responder: ForwardResponder): PendingForward | undefined;
-  /** Runs the commands of a run, one after the other. */
+  /** Runs the commands of a run, one after the other, over as many turns as their replies need. */
   handleRun(run: ForwardedRun, responder: ForwardRunResponder): void;
   watch(request: WatchRequest): number | undefined;
   unwatch(watchId: number): void;

@@ -85,6 +85,7 @@ export class PeerLink {
   #peer: NodeId | undefined;
   #isFlushScheduled = false;
   #isReadingPaused = false;
+  #isHeld = false;
   /** Someone was told that there is no room, and waits to hear of it again. */
   #wasFull = false;
   #hasHeard = false;
@@ -176,6 +177,18 @@ export class PeerLink {
     this.#pump();
   }
 
+  /** No message is taken from the link, whatever it is, until `release`: for a turn or so, as pings wait, too. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** Messages are taken again. */
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#readOn();
+  }
+
   /** Ends the link; what is queued is dropped. */
   close(reason: string): void {
     if (this.#state === "closed") return;
@@ -241,12 +254,15 @@ export class PeerLink {
   #tellRoom(): void {
     this.#wasFull = false;
     if (this.#state !== "open") return;
-    if (this.#isReadingPaused) {
-      this.#isReadingPaused = false;
-      this.#handleFrames();
-      if (!this.#isReadingPaused) this.#socket.resume();
-    }
+    this.#readOn();
     this.#options.events.onDrain(this);
+  }
+
+  #readOn(): void {
+    if (this.#state !== "open" || !this.#isReadingPaused) return;
+    this.#isReadingPaused = false;
+    this.#handleFrames();
+    if (!this.#isReadingPaused) this.#socket.resume();
   }
 
   #received(chunk: Buffer): void {
@@ -260,7 +276,7 @@ export class PeerLink {
     const reader = this.#reader;
     try {
       while (this.#state !== "closed") {
-        if (this.#state === "open" && !this.hasRoom) {
+        if (this.#state === "open" && (this.#isHeld || !this.hasRoom)) {
           this.#isReadingPaused = true;
           this.#socket.pause();
           return;

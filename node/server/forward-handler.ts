@@ -37,6 +37,8 @@ import { LocalWatch } from "./watch.ts";
 
 /** Watches that peers may hold at once; beyond it WATCH of a forwarded slot fails. */
 const MAX_WATCHES = 100_000;
+/** Replies to one run in one turn, after which the rest of it waits for the next: as a connection of a client. */
+const RUN_TURN_BYTES = 1024 * 1024;
 const MISPLACED = "ERR the keys of a forwarded command are not of the slot that its node named: nothing was executed";
 
 export interface PeerRequestsDeps extends SlotRunnerDeps {
@@ -96,16 +98,39 @@ export class PeerRequests implements ForwardHandler {
   }
 
   handleRun(run: ForwardedRun, responder: ForwardRunResponder): void {
+    const stop = this.#runFrom(run, responder, 0);
+    if (stop < run.count) this.#runRest(ownedRun(run, stop), responder, stop);
+  }
+
+  /** Runs what a turn has room for, but one command in any case; answers the index of the first that was not run. */
+  #runFrom(run: ForwardedRun, responder: ForwardRunResponder, from: number): number {
     const { turn, blocking, routes } = this.#deps;
     const replies = new RunReplies(responder, routes.epoch);
     const { reply } = turn;
     reply.protocol = run.protocol;
-    for (let i = 0; i < run.count; i++) {
+    const fullLength = reply.length + RUN_TURN_BYTES;
+    let i = from;
+    do {
       const start = reply.length;
       if (this.#runMember(run, i, replies)) replies.add(i, start, reply.length);
       if (blocking.hasTouched) blocking.serve();
-    }
+      i++;
+    } while (i < run.count && reply.length < fullLength && !turn.isFull);
     if (!replies.isEmpty) turn.join(replies);
+    return i;
+  }
+
+  /** Runs the commands from `from` on in the turns to come, before all else that the peer has sent. */
+  #runRest(run: ForwardedRun, responder: ForwardRunResponder, from: number): void {
+    responder.hold();
+    this.#deps.turn.join({
+      onTurnEnd: () => {
+        if (!responder.isWanted) return;
+        const stop = this.#runFrom(run, responder, from);
+        if (stop < run.count) this.#runRest(run, responder, stop);
+        else responder.release();
+      },
+    });
   }
 
   /** Runs one command of a run: false where it is answered by itself; without a reply where it is refused. */
@@ -359,6 +384,15 @@ function isWrite({ commands }: SlotRequest): boolean {
 /** The same with arguments of its own memory. */
 function owned(what: SlotRequest): SlotRequest {
   return { ...what, request: { ...what.request, commands: what.request.commands.map((argv) => argv.own()) } };
+}
+
+/** The same from a command on, with arguments of its own memory; what is before is not to be asked for. */
+function ownedRun(run: ForwardedRun, from: number): ForwardedRun {
+  const commands = Array.from({ length: run.count }, (_, i) => {
+    const argv = run.commands[i] as Argv;
+    return i < from ? argv : argv.own();
+  });
+  return { ...run, slots: run.slots.slice(0, run.count), commands };
 }
 
 function respond(responder: ForwardResponder, error: string): void {

@@ -142,6 +142,9 @@ class LocalForwarder implements Forwarder {
       this.handlers.get(node)?.handleRun(
         { table, epoch, protocol, count, slots, commands },
         {
+          isWanted: true,
+          hold: () => {},
+          release: () => {},
           answer: ({ first, lengths, buf, start, epoch: refusedAt }) => {
             const sizeBytes = lengths.reduce((sum, length) => sum + length, 0);
             const copy = Buffer.from(buf.subarray(start, start + sizeBytes));

@@ -400,3 +400,40 @@ describe("watches over links", () => {
     expect(watchId).toBeUndefined();
   });
 });
+
+it("what a peer sent behind a run that is held waits until the run is through, in its order", async () => {
+  const handler = new ScriptedHandler();
+  const runs: ForwardRunResponder[] = [];
+  handler.handleRun = (run, responder) => {
+    handler.seen.push(`run of ${(run.commands[0] as Argv).text(1)}`);
+    runs.push(responder);
+    responder.hold();
+  };
+  const answerer = await started({ number: 2, handler });
+  const asker = await started({ number: 1 });
+  asker.knows([{ number: 2, port: answerer.server.port }]);
+  await asker.linked(answerer);
+  const asked = Array.from({ length: 3 }, (_, i) => {
+    const one = new Asked();
+    const { table, epoch, protocol } = request("ECHO", "");
+    const argv = Argv.of("ECHO", `r${i}`);
+    const onForwardReply = (buf: Buffer, start: number, end: number) =>
+      one.onForwardResult({ kind: "reply", buf, start, end });
+    const onForwardResult = (result: ForwardResult) => one.onForwardResult(result);
+    asker.forwarder.forwardOne(answerer.id, { table, slot: 3, epoch, protocol, argv, onForwardReply, onForwardResult });
+    asker.forwarder.forward(answerer.id, request("ECHO", `f${i}`), new Asked());
+    return one;
+  });
+  const order = ["run of r0", "f0", "run of r1", "f1", "run of r2", "f2"];
+  for (let i = 0; i < 3; i++) {
+    await waitFor(() => runs.length === i + 1);
+    for (let round = 0; round < 20; round++) await new Promise(setImmediate);
+    expect(handler.seen).toEqual(order.slice(0, 2 * i + 1));
+    const text = `r${i}`;
+    runs[i]?.answer({ first: 0, count: 1, lengths: [2], buf: Buffer.from(text), start: 0, epoch: 9 });
+    expect(await asked[i]?.text()).toBe(text);
+    runs[i]?.release();
+  }
+  await waitFor(() => handler.seen.length === 6);
+  expect(handler.seen).toEqual(order);
+});

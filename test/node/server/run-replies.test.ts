@@ -6,6 +6,9 @@ function setUp() {
   const answers: string[] = [];
   const replies = new RunReplies(
     {
+      isWanted: true,
+      hold: () => {},
+      release: () => {},
       answer: ({ first, lengths, buf, start, epoch }) => {
         const size = lengths.reduce((sum, length) => sum + length, 0);
         answers.push(`${first} [${lengths}] ${buf.toString("latin1", start, start + size)} ${epoch}`);
