@@ -66,8 +66,8 @@ describe.runIf(hasHelm())("the chart", () => {
     type Workload = {
       spec: { selector: { matchLabels: object }; template: { metadata: { labels: Record<string, string> } } };
     };
-    const selectors = Object.keys(CASES).map((name) => {
-      const [deployment] = find(readObjects(render(CASES[name] ?? {})), "Deployment") as unknown as [Workload];
+    const selectors = [...Object.values(CASES), { nameOverride: "other" }].map((values) => {
+      const [deployment] = find(readObjects(render(values)), "Deployment") as unknown as [Workload];
       const { selector, template } = deployment.spec;
       expect(template.metadata.labels).toMatchObject(selector.matchLabels);
       return selector.matchLabels;

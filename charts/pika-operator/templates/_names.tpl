@@ -28,15 +28,16 @@
 {{- end -}}
 {{- end }}
 
-{{- /* A selector can never change: nothing in it may come from values that people change. */ -}}
+{{- /* A selector can never change: nothing in it may come from values that people change. Clusters' NetworkPolicies let
+the operator in by its name. */ -}}
 {{- define "pika-operator.selector" -}}
-app.kubernetes.io/name: {{ include "pika-operator.name" . }}
+app.kubernetes.io/name: pika-operator
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end }}
 
 {{- define "pika-operator.labels" -}}
-app.kubernetes.io/name: {{ include "pika-operator.name" . }}
+app.kubernetes.io/name: pika-operator
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
