@@ -4,6 +4,7 @@
  * `element` and `value` are valid until the next call.
  */
 
+import { assert } from "../base/assert.ts";
 import { copyRange, readU32, writeU32 } from "../base/bytes.ts";
 import { type HashKey, hash32 } from "../base/hash.ts";
 import { KeyedTree } from "../engine/keyed-tree.ts";
@@ -54,6 +55,14 @@ export class HashedTree {
   find(element: Buffer, start: number, end: number): boolean {
     const key = this.#makeKey(element, start, end);
     return this.#tree.get(key.buf, 0, key.end, this.value);
+  }
+
+  /**
+   * Makes `value[start, end)`, which must be as long as the value was, that of the element that `find` has just found. The
+   * tree must not have been changed since.
+   */
+  replaceFound(value: Buffer, start: number, end: number): void {
+    assert(this.#tree.replaceFound(value, start, end), "a value is replaced by one of its length");
   }
 
   /** True where the element is new. */

@@ -90,10 +90,10 @@ export class Zset extends Collection {
       if (!isIn) this.add(member, start, end, score);
       return;
     }
+    writeScore(this.#scoreBytes, 0, score);
+    this.#members.replaceFound(this.#scoreBytes, 0, SCORE_BYTES);
     this.#scores.remove(this.score, member, start, end);
     this.#scores.put(score, member, start, end);
-    writeScore(this.#scoreBytes, 0, score);
-    this.#members.put(member, start, end, this.#scoreBytes, 0, SCORE_BYTES);
   }
 
   /** Removes a member. False where it is not there. */

@@ -12,15 +12,20 @@
  *   cursor.seekKey(tree, key…) / seekRank(tree, rank); cursor.key, cursor.value; cursor.next(), previous()
  */
 
+import { copyRange } from "../base/bytes.ts";
 import { ElementTree } from "./element-tree.ts";
 import { childCount, childPage, countBefore, findChild } from "./inner-page.ts";
 import { KeySearch } from "./key-search.ts";
 import { elementAt, findElement, isKeyAt, placeBeforeEnd, viewValue } from "./leaf-page.ts";
 import { KEYED } from "./page.ts";
-import type { PageNumber, View } from "./transaction.ts";
+import { type PageNumber, View } from "./transaction.ts";
 
 export class KeyedTree extends ElementTree {
   readonly #search = new KeySearch();
+  /** Where `get` has found a key. */
+  #foundPage: PageNumber = 0;
+  #foundIndex = 0;
+  readonly #found = new View();
 
   constructor() {
     super(KEYED);
@@ -31,6 +36,21 @@ export class KeyedTree extends ElementTree {
     const index = this.#find(buf, start, end);
     if (index < 0) return false;
     viewValue(this.leaf, elementAt(this.leaf, index), out);
+    return true;
+  }
+
+  /**
+   * Makes `value[start, end)` the value that `get` has just found, where it is as long. False, with nothing done, where it
+   * is not. Nothing of the tree may have been changed since: one descent reads a value and replaces it.
+   */
+  replaceFound(value: Buffer, start: number, end: number): boolean {
+    const { leaf } = this;
+    const found = this.#found;
+    viewValue(leaf, elementAt(leaf, this.#foundIndex), found);
+    if (found.end - found.start !== end - start) return false;
+    const from = found.start - leaf.start;
+    this.editBytes(this.#foundPage, leaf, from, from + end - start);
+    copyRange(value, start, end, leaf.buf, leaf.start + from);
     return true;
   }
 
@@ -86,6 +106,8 @@ export class KeyedTree extends ElementTree {
     }
     const page = this.read(number, 0);
     const index = findElement(page, search);
+    this.#foundPage = number;
+    this.#foundIndex = index;
     return isKeyAt(page, index, search) ? index : -1;
   }
 

@@ -40,6 +40,7 @@ function sortedEntries(model: ReadonlyMap<string, string>): [string, string][] {
 type Step =
   | { readonly kind: "put"; readonly key: Buffer; readonly value: Buffer }
   | { readonly kind: "delete"; readonly key: Buffer }
+  | { readonly kind: "replace"; readonly key: Buffer; readonly fill: number; readonly longer: number }
   | { readonly kind: "removeRange"; readonly from: number; readonly length: number }
   | { readonly kind: "fill"; readonly first: number; readonly count: number; readonly step: number };
 
@@ -57,6 +58,15 @@ const value = fc.oneof(
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("put" as const), key, value }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("delete" as const), key }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("replace" as const),
+      key,
+      fill: fc.integer({ min: 65, max: 90 }),
+      longer: fc.constantFrom(0, 0, 0, 1),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant("removeRange" as const), from: fc.nat(300), length: fc.nat(200) }),
@@ -83,6 +93,18 @@ function runStep(stored: Stored, model: Map<string, string>, next: Step): void {
     case "delete": {
       const wasThere = model.delete(next.key.toString("latin1"));
       expect(stored.run((tree) => tree.delete(next.key, 0, next.key.length))).toBe(wasThere);
+      break;
+    }
+    case "replace": {
+      const old = model.get(next.key.toString("latin1"));
+      if (old === undefined) break;
+      const size = old.length + next.longer;
+      const isReplaced = stored.run((tree) => {
+        expect(tree.get(next.key, 0, next.key.length, new View())).toBe(true);
+        return tree.replaceFound(Buffer.alloc(size, next.fill), 0, size);
+      });
+      expect(isReplaced).toBe(next.longer === 0);
+      if (isReplaced) model.set(next.key.toString("latin1"), String.fromCharCode(next.fill).repeat(size));
       break;
     }
     case "removeRange": {
