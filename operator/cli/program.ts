@@ -6,6 +6,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { OperatingError } from "../../node/base/errors.ts";
 import { environmentName, flagName, type OptionLayer, type OptionTable } from "../../node/base/options.ts";
+import { isEtcdEndpoint } from "../manager/store/etcd-credentials.ts";
 import { runApply } from "./apply.ts";
 import { crdDocuments } from "./crds.ts";
 import { startDetached } from "./detach.ts";
@@ -71,6 +72,13 @@ function collect(text: string, previous: readonly string[] = []): readonly strin
   return [...previous, ...parts.filter((part) => part !== "")];
 }
 
+function collectEtcd(text: string, previous: readonly string[]): readonly string[] {
+  const endpoints = collect(text, previous);
+  if (!endpoints.every(isEtcdEndpoint))
+    throw new InvalidArgumentError("http://host:port or https://host:port is allowed.");
+  return endpoints;
+}
+
 const files = () =>
   new Option(
     "-f, --file <file...>",
@@ -98,7 +106,7 @@ function addUp(program: Command, deps: ProgramDeps): void {
         .default(DEFAULT_PORT_BASE),
     )
     .addOption(
-      new Option("--etcd <url>", "endpoints of etcd instead of the embedded store").argParser(collect).default([]),
+      new Option("--etcd <url>", "endpoints of etcd instead of the embedded store").argParser(collectEtcd).default([]),
     )
     .option("-d, --detach", "return when the cluster is ready; stop it with `pika down`")
     .action(async (flags: UpFlags) => {

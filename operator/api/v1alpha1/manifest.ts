@@ -5,7 +5,7 @@
  */
 
 import { type Document, LineCounter, parseAllDocuments } from "yaml";
-import type { z } from "zod";
+import { z } from "zod";
 import { type PikaCluster, pikaCluster } from "./pika-cluster.ts";
 import { nameOfTable, type PikaTable, pikaTable } from "./pika-table.ts";
 import { type Secret, secret } from "./secret.ts";
@@ -123,12 +123,24 @@ function decode<T>(task: DecodeTask<T>): void {
   for (const issue of result.error.issues) {
     const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
     if (issue.code === "unrecognized_keys") {
+      const allowed = fieldsAt(task.schema, issue.path).join(", ");
       for (const key of issue.keys)
-        task.problems.push(locate(task.place, [...path, key], "is not a field of this object"));
+        task.problems.push(locate(task.place, [...path, key], `is not a field of this object; it has ${allowed}`));
     } else {
       task.problems.push(locate(task.place, path, describe(issue, task.plain)));
     }
   }
+}
+
+/** Names of the fields of the object at a path, as its schema has them. */
+function fieldsAt(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
+    return fieldsAt(schema.unwrap(), path);
+  }
+  const [step, ...rest] = path;
+  if (schema instanceof z.ZodArray) return fieldsAt(schema.element, rest);
+  if (!(schema instanceof z.ZodObject)) return [];
+  return step === undefined ? Object.keys(schema.shape) : fieldsAt(schema.shape[String(step)], rest);
 }
 
 /** What is wrong with the value, which is shown unless it is a Secret's. */

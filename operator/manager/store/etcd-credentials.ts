@@ -39,6 +39,7 @@ export function readEtcdCredentials(options: EtcdCredentialOptions): EtcdCredent
   const { etcdCaFile, etcdCertFile, etcdKeyFile, etcdUser, etcdPasswordFile } = options;
   needBoth(["--etcd-cert-file", etcdCertFile], ["--etcd-key-file", etcdKeyFile]);
   needBoth(["--etcd-user", etcdUser], ["--etcd-password-file", etcdPasswordFile]);
+  for (const endpoint of options.etcd) refuseNoEndpoint(endpoint);
   const isSecure = options.etcd.map((endpoint) => endpoint.startsWith("https://"));
   const hasTls = isSecure.includes(true);
   if (isSecure.includes(false) && (hasTls || etcdCaFile !== "" || etcdCertFile !== "")) {
@@ -94,6 +95,16 @@ export async function followEtcdCredentials(
 
 function fingerprint(credentials: EtcdCredentials): string {
   return JSON.stringify(credentials);
+}
+
+/** Whether it is `http://host:port` or `https://host:port`. */
+export function isEtcdEndpoint(text: string): boolean {
+  return /^https?:\/\/([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?\/?$/.test(text) && URL.canParse(text);
+}
+
+function refuseNoEndpoint(endpoint: string): void {
+  if (isEtcdEndpoint(endpoint)) return;
+  throw new OperatingError("InvalidOption", `--etcd ${endpoint}: allowed is http://host:port or https://host:port`);
 }
 
 /** The gRPC library passes the host on as the server's name, which TLS does not allow for an address (RFC 6066). */

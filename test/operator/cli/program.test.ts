@@ -48,3 +48,15 @@ describe("options of a process", () => {
     expect((await given(["--name", "x", "--name", "y"])).name).toBe("y");
   });
 });
+
+test("up refuses what is no endpoint of etcd, as wrong usage", async () => {
+  const program = createProgram({ version: "0", environment: {}, processes: [] } as unknown as Parameters<
+    typeof createProgram
+  >[0]);
+  const errors: string[] = [];
+  for (const command of program.commands)
+    command.exitOverride().configureOutput({ writeErr: (text) => errors.push(text) });
+  const args = ["node", "pika", "up", "-f", "x.yaml", "--etcd", "http://a:2379", "--etcd", "b:2379"];
+  await expect(program.parseAsync(args)).rejects.toMatchObject({ code: "commander.invalidArgument" });
+  expect(errors.join("")).toContain("http://host:port or https://host:port is allowed");
+});

@@ -62,7 +62,14 @@ describe("readManifest", () => {
       cluster("  nodes:\n    replicas: 0"),
       "f.yaml:7:15: spec.nodes.replicas: is 0; Too small: expected number to be >=1",
     ],
-    [cluster("  nodes: {replica: 2}"), "f.yaml:6:20: spec.nodes.replica: is not a field of this object"],
+    [
+      cluster("  nodes: {replica: 2}"),
+      "f.yaml:6:20: spec.nodes.replica: is not a field of this object; it has replicas, ",
+    ],
+    [
+      cluster("  nodes: {replicas: 1}\n  managers: {}"),
+      "f.yaml:7:13: spec.managers: is not a field of this object; it has ",
+    ],
     [cluster("  manager:\n    replicas: 2\n  nodes: {}"), "f.yaml:7:15: spec.manager.replicas: is 2;"],
     [cluster("  version: v1"), "f.yaml:6:3: spec.nodes: is missing;"],
     [table("  clusterRef: {name: demo}\n  slots: 100"), "f.yaml:7:10: spec.slots: is 100; must be a power of two"],
