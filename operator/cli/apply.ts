@@ -10,7 +10,7 @@ import { TOTAL_DEADLINE_MS } from "./local-cluster.ts";
 import type { LocalPlan } from "./local-plan.ts";
 import type { Output } from "./output.ts";
 import { type ClusterRecord, isOurProcess, StateDirectory } from "./state-directory.ts";
-import { describeReady, describeWaiting, planFiles, readFiles } from "./up.ts";
+import { describeReady, describeWaiting, planFiles, readFiles, refuseOrphans } from "./up.ts";
 
 /** The supervising process itself gives up before. */
 const DEADLINE_MS = TOTAL_DEADLINE_MS + 30_000;
@@ -32,6 +32,7 @@ export async function runApply(
   const state = new StateDirectory(options.dataDir, draft.cluster);
   const record = state.readRecord();
   if (!record || !isOurProcess(record.supervisorPid)) {
+    if (record) refuseOrphans(record, state);
     throw new OperatingError(
       "NotRunning",
       `no local cluster ${draft.cluster} runs from ${options.dataDir}; start it with ${state.commandFor("up")}`,

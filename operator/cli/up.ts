@@ -83,14 +83,18 @@ function refuseSecondSupervisor(record: ClusterRecord | undefined, state: StateD
       `cluster ${cluster} already runs (process ${record.supervisorPid}); change it with ${state.commandFor("apply")}, stop it with ${state.commandFor("down")}`,
     );
   }
-  const left = record.children.filter(({ pid }) => isOurProcess(pid));
-  if (left.length > 0) {
-    const names = left.map(({ name, pid }) => `${name} (${pid})`).join(", ");
-    throw new OperatingError(
-      "ProcessesLeft",
-      `the supervisor of cluster ${cluster} is gone but its processes run: ${names}; end them with ${state.commandFor("down")}`,
-    );
-  }
+  refuseOrphans(record, state);
+}
+
+/** @throws OperatingError where nobody supervises what still runs: an `up` that was killed. */
+export function refuseOrphans({ cluster, children }: ClusterRecord, state: StateDirectory): void {
+  const left = children.filter(({ pid }) => isOurProcess(pid));
+  if (left.length === 0) return;
+  const names = left.map(({ name, pid }) => `${name} (${pid})`).join(", ");
+  throw new OperatingError(
+    "ProcessesLeft",
+    `the supervisor of cluster ${cluster} is gone but its processes run: ${names}; end them with ${state.commandFor("down")}`,
+  );
 }
 
 async function refuseBusyPorts(plan: LocalPlan): Promise<void> {
