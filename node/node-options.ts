@@ -11,7 +11,11 @@ export const nodeOptions = {
   peerPort: { kind: "count", default: 9222, min: 0, max: 65_535, help: "port for the other nodes" },
   httpPort: { kind: "count", default: 9223, min: 0, max: 65_535, help: "port of healthz, readyz and metrics" },
   name: { kind: "text", default: "", help: "name of this node for people; default: the host's" },
-  announceHost: { kind: "text", default: "", help: "host that peers and clients are told; default: the host's name" },
+  announceHost: {
+    kind: "text",
+    default: "",
+    help: "host that peers and clients are told; default: --host, or this machine's name where that is a wildcard",
+  },
   announcePort: {
     kind: "count",
     default: 0,

@@ -393,8 +393,8 @@ class PikaNode implements RunningNode {
   };
 
   #describe(id: NodeId): TopologyNode {
-    const { announceHost, announcePort, port, peerPort, zone } = this.#options;
-    const host = announceHost === "" ? hostname() : announceHost;
+    const { announcePort, port, peerPort, zone } = this.#options;
+    const host = announcedHost(this.#options);
     return {
       id,
       name: nameOf(this.#options),
@@ -407,6 +407,12 @@ class PikaNode implements RunningNode {
       state: "active",
     };
   }
+}
+
+/** An address that is listened on is what others can reach; a wildcard is none. */
+function announcedHost({ announceHost, host }: NodeOptions): string {
+  if (announceHost !== "") return announceHost;
+  return ["0.0.0.0", "::", ""].includes(host) ? hostname() : host;
 }
 
 function nameOf(options: NodeOptions): string {

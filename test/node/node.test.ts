@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { silentLogger } from "../../node/base/log.ts";
 import { readOptions } from "../../node/base/options.ts";
@@ -55,6 +55,25 @@ it("serves, stops in order, and has its data after the next start", async () => 
   redis = new Redis({ port: running.clientPort, host: "127.0.0.1", retryStrategy: () => null });
   expect(await redis.mget("a", "b", "c")).toEqual(["1", "2", "3"]);
   redis.disconnect();
+});
+
+it("tells smart clients the address that it listens on, the machine's name for a wildcard, or what it is given", async () => {
+  const announcedBy = async (values: Record<string, string>) => {
+    const port = await freePort();
+    const running = await start({ port, ...values });
+    const cluster = new Cluster([{ host: "127.0.0.1", port: Number(port) }], { clusterRetryStrategy: () => null });
+    cluster.on("error", () => undefined);
+    const redis = new Redis({ port: Number(port), host: "127.0.0.1", retryStrategy: () => null });
+    const slots = (await redis.cluster("SLOTS")) as unknown as [number, number, [string, number]][];
+    if (values.host === "127.0.0.1") expect(await cluster.set("a", "1")).toBe("OK");
+    cluster.disconnect();
+    redis.disconnect();
+    await running.stop();
+    return slots[0]?.[2][0];
+  };
+  expect(await announcedBy({ host: "127.0.0.1" })).toBe("127.0.0.1");
+  expect(await announcedBy({ host: "0.0.0.0" })).toBe(hostname());
+  expect(await announcedBy({ host: "0.0.0.0", announceHost: "a.example" })).toBe("a.example");
 });
 
 it("INFO tells the truth of each section", async () => {
