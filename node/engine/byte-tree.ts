@@ -7,7 +7,7 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { childAtPosition, childCount, childPage, countBefore, totalCount } from "./inner-page.ts";
+import { childCount, childHolding, childPage, countBefore } from "./inner-page.ts";
 import {
   BYTES,
   CHUNK_MAX_BYTES,
@@ -149,7 +149,7 @@ export class ByteTree extends PageTree {
     let rest = position;
     for (let level = this.height; level > 0; level--) {
       const page = this.read(number, level);
-      const index = childAtPosition(page, rest, totalCount(page));
+      const index = childHolding(page, rest);
       rest -= countBefore(page, index);
       number = childPage(page, index);
     }

@@ -5,7 +5,7 @@
  */
 
 import { present } from "../base/assert.ts";
-import { childAtPosition, childCount, childPage, countBefore } from "./inner-page.ts";
+import { childHolding, childPage, countBefore } from "./inner-page.ts";
 import {
   appendElements,
   elementAt,
@@ -109,16 +109,14 @@ export abstract class ElementTree extends PageTree {
     if (length > LOOSE_BYTES && length > 2 * (HEADER_BYTES + contentBytes(page))) this.rewrite(number, page, 0);
   }
 
-  /** Goes to the leaf of position `position`, which becomes `leaf`; returns the element's index there. */
+  /** Lists: goes to the leaf of position `position`, which becomes `leaf`; returns the element's index there. */
   protected goToPosition(position: number): number {
     let number = this.root;
     let rest = position;
-    let total = this.count;
     for (let level = this.height; level > 0; level--) {
       const page = this.read(number, level);
-      const index = childAtPosition(page, rest, total);
+      const index = childHolding(page, rest);
       rest -= countBefore(page, index);
-      total = childCount(page, index);
       number = childPage(page, index);
     }
     this.read(number, 0);

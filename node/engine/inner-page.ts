@@ -29,7 +29,7 @@ const PREFIX_OFFSET = 20;
 const FIRST_POSITION_STEP = 2;
 
 function innerSlotAt(page: View, index: number): number {
-  const width = page.buf[page.start] === (KEYED | INNER_FLAG) ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES;
+  const width = isKeyed(page) ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES;
   return page.end - width * (index + 1);
 }
 
@@ -37,35 +37,40 @@ export function childPage(page: View, index: number): number {
   return readU32(page.buf, innerSlotAt(page, index));
 }
 
-/** Elements (bytes, for kind 3) below the children up to `index`, it included. */
-function countThrough(page: View, index: number): number {
+function isKeyed(page: View): boolean {
+  return page.buf[page.start] === (KEYED | INNER_FLAG);
+}
+
+/** The count in a slot: in keyed pages of the children up to `index`, in others of child `index`. */
+function storedCount(page: View, index: number): number {
   return readU48(page.buf, innerSlotAt(page, index) + 4);
 }
 
 /** Elements (bytes, for kind 3) below child `index`. */
 export function childCount(page: View, index: number): number {
-  return countThrough(page, index) - countBefore(page, index);
+  const count = storedCount(page, index);
+  return index > 0 && isKeyed(page) ? count - storedCount(page, index - 1) : count;
 }
 
 /** Counts of the children before `index`, together. */
 export function countBefore(page: View, index: number): number {
-  return index === 0 ? 0 : countThrough(page, index - 1);
+  if (isKeyed(page)) return index === 0 ? 0 : storedCount(page, index - 1);
+  let total = 0;
+  for (let i = 0; i < index; i++) total += storedCount(page, i);
+  return total;
 }
 
-/** Elements (bytes, for kind 3) below the page. */
-export function totalCount(page: View): number {
-  return countBefore(page, slotCount(page));
-}
-
-/** The child that holds the element at `position` of the `total` below the page: looked for where it is if all are alike. */
+/** The child that holds the element at `position` of the `total` below the page. */
 export function childAtPosition(page: View, position: number, total: number): number {
+  if (!isKeyed(page)) return childHolding(page, position);
+  // Looked for where it is if all children are alike.
   let low = 0;
   let high = slotCount(page) - 1;
   let guess = Math.floor((position / total) * (high + 1));
   let step = FIRST_POSITION_STEP;
   while (low < high) {
     const middle = guess < low || guess >= high ? (low + high) >>> 1 : guess;
-    const isBefore = countThrough(page, middle) <= position;
+    const isBefore = storedCount(page, middle) <= position;
     if (isBefore) low = middle + 1;
     else high = middle;
     if (guess >= 0) {
@@ -76,12 +81,23 @@ export function childAtPosition(page: View, position: number, total: number): nu
   return low;
 }
 
-/** Adds `delta` to the count through each of the children from `index` on. */
+/** The same for pages that are not keyed: counted down to it. */
+export function childHolding(page: View, position: number): number {
+  const { buf, end } = page;
+  let rest = position;
+  let index = 0;
+  for (let at = end - INNER_SLOT_BYTES; ; at -= INNER_SLOT_BYTES) {
+    rest -= readU48(buf, at + 4);
+    if (rest < 0) return index;
+    index++;
+  }
+}
+
+/** Adds `delta` to the counts in the slots of a keyed page from `index` on. */
 function addToCounts(page: View, index: number, delta: number): void {
   const { buf, end } = page;
-  const width = buf[page.start] === (KEYED | INNER_FLAG) ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES;
-  const last = end - width * slotCount(page);
-  for (let at = end - width * (index + 1); at >= last; at -= width) {
+  const last = end - KEYED_INNER_SLOT_BYTES * slotCount(page);
+  for (let at = end - KEYED_INNER_SLOT_BYTES * (index + 1); at >= last; at -= KEYED_INNER_SLOT_BYTES) {
     const low = (((buf[at + 7] as number) << 16) | ((buf[at + 8] as number) << 8) | (buf[at + 9] as number)) + delta;
     if (low >= 0 && low <= 0xffffff) {
       buf[at + 7] = low >>> 16;
@@ -102,9 +118,12 @@ export function setChild(page: View, index: number, child: number): void {
 
 export function setChildTotals(page: View, index: number, count: number, sizeBytes: number): void {
   assert(count > 0 && sizeBytes > 0, "a child of an inner page holds something");
-  const delta = count - childCount(page, index);
-  if (delta !== 0) addToCounts(page, index, delta);
-  writeU48(page.buf, innerSlotAt(page, index) + 10, sizeBytes);
+  const at = innerSlotAt(page, index);
+  if (isKeyed(page)) {
+    const delta = count - childCount(page, index);
+    if (delta !== 0) addToCounts(page, index, delta);
+  } else writeU48(page.buf, at + 4, count);
+  writeU48(page.buf, at + 10, sizeBytes);
 }
 
 /** Points `out` at the separator of child `index` of a keyed inner page. */
@@ -165,7 +184,7 @@ export function insertEntry(page: View, index: number, child: number, separator:
   openSlot(page, index, kind === KEYED ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES);
   const slot = innerSlotAt(page, index);
   writeU32(page.buf, slot, child);
-  writeU48(page.buf, slot + 4, countBefore(page, index));
+  writeU48(page.buf, slot + 4, kind === KEYED ? countBefore(page, index) : 0);
   writeU48(page.buf, slot + 10, 0);
   if (kind !== KEYED) return;
   writeU32(page.buf, slot + 16, at);
@@ -174,11 +193,14 @@ export function insertEntry(page: View, index: number, child: number, separator:
 
 /** Takes `count` children from `index` on out of an editable inner page; the new first child's separator becomes empty. */
 export function removeEntries(page: View, index: number, count: number): void {
-  const isKeyed = kindOf(page) === KEYED;
-  addToCounts(page, index + count, countBefore(page, index) - countThrough(page, index + count - 1));
-  if (isKeyed) for (let i = index; i < index + count; i++) addGarbage(page, separatorBytes(page, i));
-  closeSlots(page, index, count, isKeyed ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES);
-  if (isKeyed && index === 0 && slotCount(page) > 0) {
+  if (!isKeyed(page)) {
+    closeSlots(page, index, count, INNER_SLOT_BYTES);
+    return;
+  }
+  addToCounts(page, index + count, countBefore(page, index) - storedCount(page, index + count - 1));
+  for (let i = index; i < index + count; i++) addGarbage(page, separatorBytes(page, i));
+  closeSlots(page, index, count, KEYED_INNER_SLOT_BYTES);
+  if (index === 0 && slotCount(page) > 0) {
     // An empty separator of its own, in the room of the slots that went: the heap's bytes stay as they are.
     const slot = innerSlotAt(page, 0);
     const at = heapEnd(page);
@@ -205,9 +227,9 @@ export function appendEntries(
   range: { from: number; to: number; firstSeparator: View },
 ): void {
   const separator = new View();
-  const isKeyed = kindOf(page) === KEYED;
+  const hasSeparators = isKeyed(page);
   for (let i = range.from; i < range.to; i++) {
-    if (isKeyed && i > range.from) viewSeparator(source, i, separator);
+    if (hasSeparators && i > range.from) viewSeparator(source, i, separator);
     const index = slotCount(page);
     insertEntry(page, index, childPage(source, i), i === range.from ? range.firstSeparator : separator);
     setChildTotals(page, index, childCount(source, i), childSize(source, i));
@@ -216,7 +238,7 @@ export function appendEntries(
 
 /** Content bytes of children [from, to). */
 export function entriesContentBytes(page: View, from: number, to: number): number {
-  if (kindOf(page) !== KEYED) return INNER_SLOT_BYTES * (to - from);
+  if (!isKeyed(page)) return INNER_SLOT_BYTES * (to - from);
   let total = KEYED_INNER_SLOT_BYTES * (to - from);
   for (let i = from; i < to; i++) total += separatorBytes(page, i);
   return total;

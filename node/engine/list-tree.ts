@@ -9,7 +9,7 @@
 import { assert } from "../base/assert.ts";
 import { compareRanges } from "../base/bytes.ts";
 import { ElementTree } from "./element-tree.ts";
-import { childAtPosition, childPage, countBefore, totalCount } from "./inner-page.ts";
+import { childHolding, childPage, countBefore } from "./inner-page.ts";
 import { elementAt, viewValue } from "./leaf-page.ts";
 import { LIST, slotCount } from "./page.ts";
 import { type PageNumber, View } from "./transaction.ts";
@@ -119,7 +119,7 @@ export class ListTree extends ElementTree {
       return;
     }
     const isBehind = change === "insert" && position > 0 ? 1 : 0;
-    const index = childAtPosition(page, position - isBehind, totalCount(page));
+    const index = childHolding(page, position - isBehind);
     const below = position - countBefore(page, index);
     this.#changeIn(childPage(page, index), level - 1, below, change, this.edgesOf(page, index, edges));
     this.absorb(number, level, index, edges);

@@ -75,17 +75,17 @@ export class PageEdits {
     const to = Math.min(change.to, entry.undoLength);
     if (from >= to) return;
     if (entry.undoFrom === entry.undoTo) {
-      body.copy(undo, from, bodyStart + from, bodyStart + to);
+      copyRange(body, bodyStart + from, bodyStart + to, undo, from);
       entry.undoFrom = from;
       entry.undoTo = to;
       return;
     }
     if (from < entry.undoFrom) {
-      body.copy(undo, from, bodyStart + from, bodyStart + entry.undoFrom);
+      copyRange(body, bodyStart + from, bodyStart + entry.undoFrom, undo, from);
       entry.undoFrom = from;
     }
     if (to > entry.undoTo) {
-      body.copy(undo, entry.undoTo, bodyStart + entry.undoTo, bodyStart + to);
+      copyRange(body, bodyStart + entry.undoTo, bodyStart + to, undo, entry.undoTo);
       entry.undoTo = to;
     }
   }

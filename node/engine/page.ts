@@ -11,7 +11,7 @@
  *   leaf, list    slot: offset u16                heap: length varint, bytes
  *   leaf, bytes   no slots; count 0               heap: the bytes of the chunk
  *   inner, keyed  slot: child page u32, through u48, size u48, offset u32, prefix u32    heap: length varint, separator
- *   inner, others slot: child page u32, through u48, size u48                no heap
+ *   inner, others slot: child page u32, count u48, size u48                no heap
  *
  * Invariants
  * - A prefix is the first four bytes of the key or separator, with zeros behind a shorter one: a search looks at the slots,
@@ -19,9 +19,10 @@
  *   each one looked at in a large collection is a wait for memory.
  * - Keys of a keyed leaf ascend by their bytes. A separator is a key with: all keys left of it are smaller, all keys
  *   in its child and to the right are not. The first child of an inner page has the empty one.
- * - through: the elements (bytes, for kind 3) below the page's children up to this one, it included: ranks are asked for
- *   more often than counts change, and adding up reads the whole page. size: the *content* of the leaves below it, which is
- *   heap without garbage, plus slots.
+ * - count: the elements (bytes, for kind 3) below the child. through: those below the page's children up to this one, it
+ *   included. Ranks and random elements of keyed trees are asked for, and adding up reads the whole page; lists are
+ *   mostly changed at their ends, where a running count would change in all slots. size: the *content* of the
+ *   leaves below it, which is heap without garbage, plus slots.
  * - A leaf of more than LEAF_MAX_BYTES has one element (offset 12). An inner page has at least one child.
  * - The page's length is its capacity, which follows its content in steps; slack has no meaning.
  * All integers are big-endian.
