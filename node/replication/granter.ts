@@ -11,6 +11,7 @@
 import type { Clock } from "../base/clock.ts";
 import { type NodeId, tableId } from "../meta/ids.ts";
 import type { ReplicaHost } from "../shard/replica-host.ts";
+import { protocolError } from "../wire/byte-reader.ts";
 import type { GrantedSlot, GrantSet, Heartbeat, RefusedGrant } from "../wire/heartbeat.ts";
 import { type Channel, slotKey } from "./channel.ts";
 
@@ -18,6 +19,9 @@ import { type Channel, slotKey } from "./channel.ts";
 const MAX_GRANT_MS = 60_000;
 /** How much faster a leader's clock may run than this one, as a part. */
 const MAX_DRIFT = 0.01;
+
+/** Slots of one set: sixteen times those of the largest table, which is more than one node leads. */
+const MAX_ASKED_SLOTS = 262_144;
 
 interface Asked {
   grantSet: number;
@@ -49,7 +53,11 @@ export class Granter {
         this.#asked.set(channel, asked);
       }
       asked.checkedFor = "";
-      for (const slot of message.slots) asked.slots.set(slotKey(slot.table, slot.slot), slot);
+      const { slots } = asked;
+      for (const slot of message.slots) {
+        slots.set(slotKey(slot.table, slot.slot), slot);
+        if (slots.size > MAX_ASKED_SLOTS) throw protocolError(`a grant set of more than ${MAX_ASKED_SLOTS} slots`);
+      }
     },
     heartbeat: (channel: Channel, _id: number, message: Heartbeat): void => this.#answer(channel, message),
   };

@@ -6,7 +6,7 @@
  * 2. A stream belongs to one term: when the slot gets another, it ends and the follower opens a new one.
  * 3. A slot without writes costs nothing: work is done on writes, acknowledgements and changes only.
  * 4. A replica that does not lead gives what it has to one that is about to lead in a term at least as high as its own
- *    (a fetch), and to nobody else.
+ *    (a fetch), and to nobody else; a link has one such stream a slot, so it has no more than this node has replicas.
  */
 
 import type { Logger } from "../base/log.ts";
@@ -60,6 +60,8 @@ export class ReplicationLeader implements FollowerProgressSource {
   readonly #host: ReplicaHost;
   readonly #slots = new Map<number, LedSlot>();
   readonly #channels = new Map<Channel, Map<number, LeaderStream>>();
+  /** The fetches among them, by slot. */
+  readonly #fetches = new Map<Channel, Map<number, LeaderStream>>();
   readonly #snapshots = new Gate(MAX_SNAPSHOTS);
   readonly #progressListeners = new Set<() => void>();
   #isProgressDue = false;
@@ -96,11 +98,13 @@ export class ReplicationLeader implements FollowerProgressSource {
 
   onOpen(channel: Channel): void {
     this.#channels.set(channel, new Map());
+    this.#fetches.set(channel, new Map());
   }
 
   onClose(channel: Channel): void {
     const streams = this.#channels.get(channel);
     this.#channels.delete(channel);
+    this.#fetches.delete(channel);
     for (const stream of streams?.values() ?? []) stream.close();
   }
 
@@ -244,6 +248,9 @@ export class ReplicationLeader implements FollowerProgressSource {
       this.#refuse(channel, id, { code, term: log?.term ?? 0, message });
       return;
     }
+    const key = slotKey(log.table, log.slot);
+    const fetches = this.#fetches.get(channel);
+    fetches?.get(key)?.close();
     const track = new FollowerTrack();
     const stream = new LeaderStream({
       id,
@@ -254,10 +261,13 @@ export class ReplicationLeader implements FollowerProgressSource {
       track,
       snapshots: this.#snapshots,
       onProgress: () => {
-        if (track.mode === "away") this.#channels.get(channel)?.delete(id);
+        if (track.mode !== "away") return;
+        this.#channels.get(channel)?.delete(id);
+        if (fetches?.get(key) === stream) fetches.delete(key);
       },
     });
     streams.set(id, stream);
+    fetches?.set(key, stream);
     stream.open(message);
   }
 

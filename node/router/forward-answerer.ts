@@ -30,17 +30,31 @@ import type { PeerLink, PeerLinkEvents } from "./peer-link.ts";
 const MAX_UNANSWERED = 131_072;
 /** Watches of one link: as many as clients of the asking node. */
 const MAX_WATCHES_PER_LINK = 65_536;
+/** What the keys of a link's watches may take: 64 clients that each watch as much as one may, or all with a few keys. */
+const MAX_WATCHED_BYTES_PER_LINK = 64 * 1024 * 1024;
+/** Counted for each watch and for each of its keys, beside the key's bytes. */
+const WATCHED_KEY_BYTES = 64;
 
 class Session {
   readonly link: PeerLink;
   readonly handler: ForwardHandler;
   readonly pending = new Map<number, PendingForward>();
-  readonly watches = new Set<number>();
+  /** What each watch is counted as, bytes. */
+  readonly watches = new Map<number, number>();
+  watchedBytes = 0;
   unansweredCount = 0;
 
   constructor(link: PeerLink, handler: ForwardHandler) {
     this.link = link;
     this.handler = handler;
+  }
+
+  /** False where the link has no such watch. */
+  dropWatch(watchId: number): boolean {
+    const sizeBytes = this.watches.get(watchId);
+    if (sizeBytes === undefined) return false;
+    this.watchedBytes -= sizeBytes;
+    return this.watches.delete(watchId);
   }
 }
 
@@ -76,8 +90,7 @@ class Answer implements ForwardResponder {
     const session = this.#session;
     session.unansweredCount--;
     session.pending.delete(this.#id);
-    if (this.#watchId !== undefined && session.watches.delete(this.#watchId))
-      this.#session.handler.unwatch(this.#watchId);
+    if (this.#watchId !== undefined && session.dropWatch(this.#watchId)) this.#session.handler.unwatch(this.#watchId);
   }
 
   #send(reply: ForwardReply): void {
@@ -153,15 +166,19 @@ export class ForwardAnswerer implements PeerLinkEvents {
     cancel: (link: PeerLink, id: number, _message: Empty): void => this.#session(link).pending.get(id)?.cancel(),
     watch: (link: PeerLink, id: number, message: Watch): void => {
       const session = this.#session(link);
+      const sizeBytes = message.keys.reduce((sum, key) => sum + key.length + WATCHED_KEY_BYTES, WATCHED_KEY_BYTES);
       const watchId =
-        session.watches.size < MAX_WATCHES_PER_LINK
+        session.watches.size < MAX_WATCHES_PER_LINK && session.watchedBytes + sizeBytes <= MAX_WATCHED_BYTES_PER_LINK
           ? this.#handler.watch({ table: tableId(message.table), slot: message.slot, keys: message.keys })
           : undefined;
-      if (watchId !== undefined) session.watches.add(watchId);
+      if (watchId !== undefined) {
+        session.watches.set(watchId, sizeBytes);
+        session.watchedBytes += sizeBytes;
+      }
       link.send("watchReply", id, { watchId });
     },
     unwatch: (link: PeerLink, _id: number, message: Unwatch): void => {
-      if (this.#session(link).watches.delete(message.watchId)) this.#handler.unwatch(message.watchId);
+      if (this.#session(link).dropWatch(message.watchId)) this.#handler.unwatch(message.watchId);
     },
   };
 
@@ -174,7 +191,7 @@ export class ForwardAnswerer implements PeerLinkEvents {
     if (session === undefined) return;
     this.#sessions.delete(link);
     for (const pending of [...session.pending.values()]) pending.cancel();
-    const watches = [...session.watches];
+    const watches = [...session.watches.keys()];
     session.watches.clear();
     for (const watchId of watches) this.#handler.unwatch(watchId);
   }

@@ -165,3 +165,17 @@ it("outlast the link on both sides: a promise was made", async () => {
   expect(granter.grantedUntilMs(LEADER)).toBe(1010);
   asker.stop();
 });
+
+it("a set may be of many tables of 16,384 slots, but not of any number: the link is closed then", async () => {
+  const { granter, toLeader } = await pair(0);
+  const tell = (table: number, isBeginning: boolean) => {
+    const slots = Array.from({ length: 16_384 }, (_, slot) => ({ table, slot, replica: 1, term: 1 }));
+    granter.handlers.grantSet(toLeader, 0, { grantSet: 1, isBeginning, slots });
+  };
+  for (let table = 1; table <= 16; table++) tell(table, table === 1);
+  // Told again, a slot takes no more room.
+  tell(16, false);
+  expect(() => tell(17, false)).toThrow(/grant set of more than 262144 slots/);
+  tell(1, true);
+  tell(2, false);
+});

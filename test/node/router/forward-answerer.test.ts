@@ -75,3 +75,21 @@ test("a watch that the link did not make breaks the transaction", () => {
   expect(sent.at(-1)).toEqual({ name: "forwardReply", id: 1, message: { kind: "watchBroken" } });
   expect(handler.responders).toEqual([]);
 });
+
+test("the keys of a link's watches are bounded by bytes; what is let go makes room", () => {
+  const { handler, answerer, link, sent } = opened();
+  const watch = (id: number, sizeBytes: number) =>
+    answerer.handlers.watch(link, id, { table: 1, slot: 0, keys: [Buffer.alloc(sizeBytes)] } as never);
+  const refused = { watchId: undefined };
+  for (let id = 1; id <= 63; id++) watch(id, 1024 * 1024);
+  expect(handler.watchCount).toBe(63);
+  watch(64, 1024 * 1024);
+  expect(sent.at(-1)?.message).toEqual(refused);
+  expect(handler.watchCount).toBe(63);
+  answerer.handlers.unwatch(link, 0, { watchId: 7 });
+  answerer.handlers.unwatch(link, 0, { watchId: 7 });
+  watch(65, 1024 * 1024);
+  expect(sent.at(-1)?.message).toEqual({ watchId: 64 });
+  watch(66, 1024 * 1024);
+  expect(sent.at(-1)?.message).toEqual(refused);
+});
