@@ -305,6 +305,7 @@ class PikaNode implements RunningNode {
       },
     );
     await this.#wait.until("its data to be recovered", this.#run(plane));
+    directory.noteData();
     this.#plane = plane;
     this.#disk = new DiskUse(directory.path, this.#clock);
     await this.#run(this.#disk);

@@ -1,16 +1,18 @@
 /**
  * A node's data directory: whose it is, and that one process at a time uses it.
  *
- *   identity.json   {"formatVersion": 1, "clusterId": 32 hex or null, "nodeId": 32 hex}
+ *   identity.json   {"formatVersion": 1, "clusterId": 32 hex or null, "nodeId": 32 hex, "hasData": boolean}
  *   lock            the process that uses the directory: its pid and start time
  *   reserve         room for when the disk is full (shard/disk-reserve.ts)
  *   database/  binlog/  lost-writes/  retired-<node id>/
  *
- * Invariants: identity.json is there, durably, before anything else is; it changes once, when the node joins its
- * cluster: the node id is made before the first manager is asked, so that a crash then leaves no second id. The identity is set aside
- * last when a retired id returns, so that a crash in between is found and finished.
+ * Invariants: identity.json is there, durably, before anything else is; it changes twice, when the node joins its
+ * cluster (the node id is made before the first manager is asked, so that a crash then leaves no second id) and when
+ * database and log are there for the first time: from then on they must be. The identity is set aside last when a retired
+ * id returns, so that a crash in between is found and finished.
  * Refuses, with an OperatingError that says what to do: another cluster's directory, another node's, a newer format,
- * a damaged identity, data without an identity, a log without the database, a directory that cannot be written, one that is in use.
+ * a damaged identity, data without an identity, an identity or a log whose database is gone, a directory that cannot be
+ * written, one that is in use.
  */
 
 import { randomBytes } from "node:crypto";
@@ -44,6 +46,8 @@ export interface DataIdentity {
   /** Undefined until the node has joined one (`join`). */
   readonly cluster: ClusterId | undefined;
   readonly node: NodeId;
+  /** Whether database and log have been there (`noteData`). */
+  readonly hasData: boolean;
 }
 
 export interface DataDirectoryOptions {
@@ -97,7 +101,14 @@ export class DataDirectory {
     const known = this.#identity;
     checkIdentity(this.path, known, { path: this.path, cluster });
     if (known.cluster === cluster) return;
-    this.#identity = { cluster, node: known.node };
+    this.#identity = { ...known, cluster };
+    writeIdentity(this.path, this.#identity);
+  }
+
+  /** Notes durably that database and log are there: without them the directory is refused from now on. */
+  noteData(): void {
+    if (this.#identity.hasData) return;
+    this.#identity = { ...this.#identity, hasData: true };
     writeIdentity(this.path, this.#identity);
   }
 
@@ -179,7 +190,9 @@ function readIdentity(path: string): DataIdentity | undefined {
   }
   const cluster = fields?.clusterId === null ? undefined : parseClusterId(String(fields?.clusterId));
   const node = parseNodeId(String(fields?.nodeId));
-  if (version !== FORMAT_VERSION || (cluster === undefined && fields?.clusterId !== null) || node === undefined) {
+  const hasData = fields?.hasData;
+  const isClusterRight = cluster !== undefined || fields?.clusterId === null;
+  if (version !== FORMAT_VERSION || !isClusterRight || node === undefined || typeof hasData !== "boolean") {
     throw new OperatingError(
       "DataDirectoryDamaged",
       `${file} is damaged; restore it, or give this node an empty directory`,
@@ -188,7 +201,7 @@ function readIdentity(path: string): DataIdentity | undefined {
       },
     );
   }
-  return { cluster, node };
+  return { cluster, node, hasData };
 }
 
 function parseFields(text: string): Record<string, unknown> | undefined {
@@ -221,15 +234,17 @@ function checkIdentity(path: string, known: DataIdentity, options: DataDirectory
  * LevelDB would make an empty database, or one of what little it can see without CURRENT, and the node would serve that.
  * The log is written only after the database is there.
  */
-function refuseLostDatabase(path: string, { node }: DataIdentity): void {
-  const binlog = join(path, "binlog");
+function refuseLostDatabase(path: string, { node, hasData }: DataIdentity): void {
   if (existsSync(join(path, "database", "CURRENT"))) return;
-  if (!existsSync(binlog) || !statSync(binlog).isDirectory() || readdirSync(binlog).length === 0) return;
+  const binlog = join(path, "binlog");
+  const hasLog = existsSync(binlog) && statSync(binlog).isDirectory() && readdirSync(binlog).length > 0;
+  if (!hasLog && !hasData) return;
   // A retired id's database is moved before its log: a crash came in between.
   if (existsSync(retiredPath(path, node))) return;
+  const found = hasLog ? "a log but no database" : `the identity of a node that has data, but neither database nor log`;
   throw new OperatingError(
     "DataDirectoryDamaged",
-    `data directory ${path} holds a log but no database (database/CURRENT is missing); restore database, or remove this node's data and let it fill again`,
+    `data directory ${path} holds ${found} (database/CURRENT is missing); restore database, or give this node an empty directory and let it fill again`,
     { data: { path } },
   );
 }
@@ -247,13 +262,14 @@ function createIdentity(path: string, options: DataDirectoryOptions): DataIdenti
       { data: { path } },
     );
   }
-  const identity = { cluster: options.cluster, node: options.node ?? (randomBytes(16).toString("hex") as NodeId) };
+  const node = options.node ?? (randomBytes(16).toString("hex") as NodeId);
+  const identity = { cluster: options.cluster, node, hasData: false };
   writeIdentity(path, identity);
   return identity;
 }
 
-function writeIdentity(path: string, { cluster, node }: DataIdentity): void {
-  const fields = { formatVersion: FORMAT_VERSION, clusterId: cluster ?? null, nodeId: node };
+function writeIdentity(path: string, { cluster, node, hasData }: DataIdentity): void {
+  const fields = { formatVersion: FORMAT_VERSION, clusterId: cluster ?? null, nodeId: node, hasData };
   writeDurably(path, IDENTITY, `${JSON.stringify(fields, undefined, 2)}\n`);
 }
 

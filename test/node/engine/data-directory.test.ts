@@ -64,6 +64,22 @@ test("a log whose database is gone is refused, but not where a retired id was be
   DataDirectory.open({ path, cluster }).release();
 });
 
+test("a node that had data and lost database and log is refused", () => {
+  const path = fresh();
+  const first = DataDirectory.open({ path, cluster });
+  mkdirSync(join(path, "database"));
+  writeFileSync(join(path, "database", "CURRENT"), "");
+  first.noteData();
+  first.release();
+  const second = DataDirectory.open({ path, cluster });
+  expect(second.identity).toEqual({ ...first.identity, hasData: true });
+  second.release();
+  rmSync(join(path, "database"), { recursive: true });
+  expect(() => DataDirectory.open({ path, cluster })).toThrow(
+    /has data, but neither database nor log .*empty directory/,
+  );
+});
+
 test("a newer format, a damaged identity and data without one are refused", () => {
   const path = fresh();
   mkdirSync(path, { recursive: true });
