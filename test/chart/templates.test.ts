@@ -27,6 +27,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     priorityClassName: "system-cluster-critical",
     networkPolicy: { metricsFrom: [{ namespaceSelector: {} }], restrictEgress: true, apiServerPorts: [6443] },
     "monitoring.serviceMonitor.enabled": true,
+    "monitoring.podMonitor.enabled": true,
     "monitoring.prometheusRule": { enabled: true, labels: { release: "prometheus" } },
   },
   namespaced: { "crds.install": false, "rbac.aggregateRoles": false, watchNamespaces: ["one", "two"] },

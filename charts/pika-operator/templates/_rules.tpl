@@ -7,6 +7,10 @@ where nothing was. Never pods/exec, never a Secret of another namespace where na
 - apiGroups: [pika.io]
   resources: [pikaclusters/status, pikatables/status]
   verbs: [patch]
+# The finalizer of tables whose data go with them.
+- apiGroups: [pika.io]
+  resources: [pikatables]
+  verbs: [patch]
 # Children name their PikaCluster as an owner that waits for them, where Kubernetes checks who may say so.
 - apiGroups: [pika.io]
   resources: [pikaclusters/finalizers]
