@@ -17,6 +17,7 @@ import { Output } from "../operator/cli/output.ts";
 import { createProgram } from "../operator/cli/program.ts";
 import type { ChildProcess, Launch } from "../operator/cli/supervisor.ts";
 import { connectManagers, managerOptions, runManager } from "../operator/manager-process.ts";
+import { operatorOptions, runOperator } from "../operator/operator-process.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const USAGE_ERROR = 2;
@@ -92,6 +93,21 @@ async function main(): Promise<void> {
         summary: "run one node of a cluster, or, without managers, one on its own",
         options: nodeOptions,
         run: (layers, signal) => runNode(readOptions(nodeOptions, layers), { signal, programVersion: version }),
+      },
+      {
+        name: "operator",
+        summary: "run the operator: PikaClusters and PikaTables of a Kubernetes become true",
+        options: operatorOptions,
+        run: (layers, signal) =>
+          runOperator(readOptions(operatorOptions, layers), {
+            signal,
+            programVersion: version,
+            nodeOptions,
+            apiServer: {
+              host: process.env.KUBERNETES_SERVICE_HOST ?? "",
+              port: process.env.KUBERNETES_SERVICE_PORT ?? "443",
+            },
+          }),
       },
     ],
   });

@@ -24,6 +24,8 @@ export const ZONE_LABEL = "pika.io/zone";
 export const INPUT_HASH = "pika.io/input-hash";
 /** On volumes and StatefulSets: the cluster whose data they hold. */
 export const CLUSTER_ID = "pika.io/cluster-id";
+/** On StatefulSets: how many pods the operator means the set to have, running or suspended. */
+export const MEMBERS = "pika.io/members";
 /** The claim of each pod's data; `data-<pod>` is the volume's. */
 export const DATA_CLAIM = "data";
 

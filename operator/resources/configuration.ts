@@ -4,9 +4,8 @@
 
 import { labelsOf, nameOf, secretNames } from "./child-names.ts";
 import { type ClusterBlueprint, childMetadata, type PlannedChild } from "./cluster-blueprint.ts";
+import { SECRETS } from "../kube/secret-reader.ts";
 import { CONFIG_MAPS } from "./kinds.ts";
-
-const SECRETS = { group: "", version: "v1", plural: "secrets", kind: "Secret", isNamespaced: true } as const;
 
 /** Key of the administrator's password in the Secret that the operator makes. */
 export const ADMIN_KEY = "password";

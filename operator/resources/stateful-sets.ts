@@ -9,6 +9,7 @@ import {
   CLUSTER_ID,
   DATA_CLAIM,
   labelsOf,
+  MEMBERS,
   nameOf,
   nodeSetName,
   PORTS,
@@ -26,7 +27,10 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** What of a StatefulSet depends on more than the spec. */
 export interface SetChoice {
+  /** Pods that shall run: 0 while the cluster is suspended. */
   readonly replicas: number;
+  /** Nodes that the set has, whether or not they run; `replicas` where absent. */
+  readonly members?: number;
   /** Size in the claim template, which cannot be changed: the one that is there, else the spec's. */
   readonly claimSize?: string;
   /** A pod is being renewed: pods that are made now get the newest revision. */
@@ -214,7 +218,10 @@ function statefulSet(blueprint: ClusterBlueprint, { role, name, template, choice
     : { type: "RollingUpdate", rollingUpdate: { partition: choice.replicas } };
   const metadata = childMetadata(blueprint, name, labelsOf(blueprint.name, role));
   return {
-    metadata: { ...metadata, annotations: { [CLUSTER_ID]: blueprint.clusterId } },
+    metadata: {
+      ...metadata,
+      annotations: { [CLUSTER_ID]: blueprint.clusterId, [MEMBERS]: String(choice.members ?? choice.replicas) },
+    },
     spec: {
       serviceName: nameOf(blueprint.name, role),
       replicas: choice.replicas,
