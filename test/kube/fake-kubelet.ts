@@ -1,0 +1,140 @@
+/**
+ * A kubelet for pods of PikaClusters on a control plane without nodes: it marks pods ready, and is what would run in
+ * them. Behind the manager pods of a cluster is one real manager on an embedded store; behind each node pod a node's
+ * real agent, which registers and reports all replicas as in sync. A node keeps its id with its volume.
+ * `hold(pod)` keeps a pod from getting ready until `release(pod)`.
+ */
+
+import type { NodeId } from "../../node/meta/ids.ts";
+import type { Manager } from "../../operator/manager/manager.ts";
+import { Playground, type RunningNode } from "../support/managers.ts";
+import type { KubeApi, KubeObject } from "./kube-api.ts";
+
+export interface Pod extends KubeObject {
+  readonly spec: { readonly volumes?: readonly { readonly persistentVolumeClaim?: { readonly claimName: string } }[] };
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+interface Values extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+const LOOK_EVERY_MS = 50;
+const CLUSTER = "pika.io/cluster";
+const COMPONENT = "app.kubernetes.io/component";
+
+export class FakeKubelet {
+  readonly #api: KubeApi;
+  readonly #namespace: string;
+  readonly #play = new Playground();
+  readonly #held = new Set<string>();
+  readonly #managers = new Map<string, { readonly manager: Manager; readonly secret: string }>();
+  /** By pod; the identity outlives it, by the UID of its volume. */
+  readonly #nodes = new Map<string, { readonly uid: string; readonly node: RunningNode }>();
+  readonly #identities = new Map<string, { readonly nodeId: NodeId; readonly directory: string }>();
+  #isStopping = false;
+  #working: Promise<void> = Promise.resolve();
+  /** What went wrong last, for a test that waits in vain. */
+  fault: unknown;
+
+  constructor(api: KubeApi, namespace: string) {
+    this.#api = api;
+    this.#namespace = namespace;
+  }
+
+  start(): void {
+    this.#working = this.#work();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#working;
+    await this.#play.stop();
+  }
+
+  hold(pod: string): void {
+    this.#held.add(pod);
+  }
+
+  release(pod: string): void {
+    this.#held.delete(pod);
+  }
+
+  /** The manager of a cluster, once its pods run. */
+  manager(cluster: string): Manager | undefined {
+    return this.#managers.get(cluster)?.manager;
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#isStopping) {
+      try {
+        await this.#look();
+      } catch (error) {
+        this.fault = error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+  }
+
+  #path(kind: string, name = ""): string {
+    return `/api/v1/namespaces/${this.#namespace}/${kind}${name === "" ? "" : `/${name}`}`;
+  }
+
+  async #look(): Promise<void> {
+    const pods = await this.#api.list<Pod>(this.#path("pods"));
+    for (const [name, { uid, node }] of this.#nodes) {
+      if (pods.some(({ metadata }) => metadata.uid === uid && metadata.deletionTimestamp === undefined)) continue;
+      this.#nodes.delete(name);
+      await node.agent.stop();
+    }
+    for (const pod of pods) {
+      const { name, labels, deletionTimestamp } = pod.metadata;
+      const cluster = labels?.[CLUSTER];
+      if (cluster === undefined || deletionTimestamp !== undefined || this.#held.has(name)) continue;
+      if (pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True")) continue;
+      if (labels?.[COMPONENT] === "manager" && !(await this.#runManager(cluster))) continue;
+      if (labels?.[COMPONENT] === "node" && !(await this.#runNode(pod, cluster))) continue;
+      await this.#markReady(name);
+    }
+  }
+
+  async #runManager(cluster: string): Promise<boolean> {
+    if (this.#managers.has(cluster)) return true;
+    const config = await this.#api.get<Values>(this.#path("configmaps", `${cluster}-manager`));
+    const { data } = await this.#api.get<Values>(this.#path("secrets", `${cluster}-secret`));
+    const secret = Buffer.from(data?.secret ?? "", "base64").toString().trim();
+    const { PIKA_NEW_CLUSTER_ID: newClusterId, PIKA_CLUSTER_ID: clusterId } = config.data ?? {};
+    const store = await this.#play.embedded();
+    const { manager } = await this.#play.manager(store, {
+      prefix: `/pika/${this.#namespace}/${cluster}`,
+      secrets: [secret],
+      ...(newClusterId === undefined ? {} : { newClusterId }),
+      ...(clusterId === undefined ? {} : { clusterId }),
+    });
+    this.#managers.set(cluster, { manager, secret });
+    return true;
+  }
+
+  async #runNode(pod: Pod, cluster: string): Promise<boolean> {
+    const running = this.#managers.get(cluster);
+    if (!running) return false;
+    const { name, uid, labels } = pod.metadata;
+    if (this.#nodes.has(name)) return true;
+    const claim = pod.spec.volumes?.find((volume) => volume.persistentVolumeClaim)?.persistentVolumeClaim?.claimName;
+    const volume = await this.#api.get<KubeObject>(this.#path("persistentvolumeclaims", claim ?? ""));
+    const identity = this.#identities.get(volume.metadata.uid);
+    const zone = labels?.["pika.io/zone"] ?? "";
+    const node = await this.#play.node([running.manager.url], { name, zone, secret: running.secret, ...identity });
+    this.#identities.set(volume.metadata.uid, { nodeId: node.nodeId, directory: node.directory });
+    this.#nodes.set(name, { uid, node });
+    return true;
+  }
+
+  async #markReady(pod: string): Promise<void> {
+    const now = new Date().toISOString().slice(0, 19);
+    const conditions = ["Initialized", "PodScheduled", "ContainersReady", "Ready"].map((type) => {
+      return { type, status: "True", lastTransitionTime: `${now}Z` };
+    });
+    await this.#api.patch(this.#path("pods", `${pod}/status`), { status: { phase: "Running", conditions } });
+  }
+}
