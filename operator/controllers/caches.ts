@@ -37,7 +37,7 @@ const CHILD_KINDS: readonly Resource[] = [
 /** Of a child, pod or volume: `namespace/name` of its PikaCluster. */
 export const BY_CLUSTER = "cluster";
 /** Of a PikaCluster or PikaTable: the Secrets that it names. */
-export const BY_SECRET = "secret";
+const BY_SECRET = "secret";
 
 export interface NamespaceCaches {
   readonly clusters: ObjectStore<LiveCluster>;
@@ -69,7 +69,11 @@ function namesIn(object: KubeObject, paths: readonly string[]): readonly string[
   });
 }
 
-const CLUSTER_SECRETS = ["spec.auth.adminSecretRef", "spec.etcd.external.tlsSecretRef", "spec.etcd.external.authSecretRef"];
+const CLUSTER_SECRETS = [
+  "spec.auth.adminSecretRef",
+  "spec.etcd.external.tlsSecretRef",
+  "spec.etcd.external.authSecretRef",
+];
 const TABLE_SECRETS = ["spec.passwordSecretRef"];
 const TABLE_CLUSTER = ["spec.clusterRef"];
 
@@ -161,4 +165,3 @@ export class Caches {
 function isEdit({ kind, object, before }: StoreChange<KubeObject>): boolean {
   return kind !== "updated" || object.metadata.generation !== before?.metadata.generation;
 }
-

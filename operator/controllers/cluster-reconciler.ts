@@ -55,7 +55,11 @@ export class ClusterReconciler implements Reconciler {
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       const field = ["spec", ...(issue?.path ?? [])].join(".");
-      return this.#refuse(live, `${field}: ${issue?.message ?? "is not understood"}; does this operator know its CRD?`, signal);
+      return this.#refuse(
+        live,
+        `${field}: ${issue?.message ?? "is not understood"}; does this operator know its CRD?`,
+        signal,
+      );
     }
     const isFirst = live.status?.clusterID === undefined;
     const result = await this.#bringCloser(live, parsed.data, signal);
@@ -96,7 +100,11 @@ export class ClusterReconciler implements Reconciler {
   }
 
   /** What stands in the way of the plan, if anything does. */
-  async #apply(observation: ClusterObservation, plan: ClusterPlan, signal: AbortSignal): Promise<Unfinished | undefined> {
+  async #apply(
+    observation: ClusterObservation,
+    plan: ClusterPlan,
+    signal: AbortSignal,
+  ): Promise<Unfinished | undefined> {
     const { runtime, caches, observer } = this.#deps;
     const { live, spec } = observation;
     const owner = ownerOf(live);
@@ -165,7 +173,9 @@ export class ClusterReconciler implements Reconciler {
     const nothing = { before: live.status?.conditions, nowMs: 0, deadlineMs: 0, progressedMs: 0 };
     const done = { reason: "Ready", message: "" };
     const progress = progressConditions({ ...nothing, generation, unfinished, done });
-    const kept = (live.status?.conditions ?? []).filter(({ type }) => !["Ready", "Reconciling", "Stalled"].includes(type));
+    const kept = (live.status?.conditions ?? []).filter(
+      ({ type }) => !["Ready", "Reconciling", "Stalled"].includes(type),
+    );
     const status = { ...live.status, observedGeneration: generation, conditions: [...progress, ...kept] };
     const tooSoonMs = await this.#write(live, status, signal);
     return tooSoonMs === undefined ? {} : { requeueAfterMs: tooSoonMs };

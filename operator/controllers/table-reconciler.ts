@@ -3,9 +3,8 @@
  * data are to be deleted with it, and let go at once where the cluster is gone or going.
  */
 
-
-import { codeOf, messageOf } from "../../node/base/errors.ts";
 import type { Clock } from "../../node/base/clock.ts";
+import { codeOf, messageOf } from "../../node/base/errors.ts";
 import { sha256 } from "../../node/base/mac.ts";
 import { clusterSpec } from "../api/v1alpha1/pika-cluster.ts";
 import { tableSpec } from "../api/v1alpha1/pika-table.ts";
@@ -179,7 +178,12 @@ export class TableReconciler implements Reconciler {
     const generation = live.metadata.generation ?? 0;
     const unfinished = fail("InvalidSpec", `spec: ${message}; does this operator know its CRD?`);
     const nothing = { before: live.status?.conditions, nowMs: 0, deadlineMs: 0, progressedMs: 0 };
-    const conditions = progressConditions({ ...nothing, generation, unfinished, done: { reason: "Ready", message: "" } });
+    const conditions = progressConditions({
+      ...nothing,
+      generation,
+      unfinished,
+      done: { reason: "Ready", message: "" },
+    });
     const tooSoonMs = await this.#write(live, { ...live.status, observedGeneration: generation, conditions }, signal);
     return tooSoonMs === undefined ? {} : { requeueAfterMs: tooSoonMs };
   }

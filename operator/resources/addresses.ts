@@ -10,7 +10,9 @@ export function etcdReplicas({ spec }: ClusterBlueprint): number {
   return spec.etcd?.managed?.replicas ?? DEFAULT_ETCD_REPLICAS;
 }
 
-export function managerUrls(blueprint: Pick<ClusterBlueprint, "namespace" | "name" | "spec" | "clusterDomain">): string[] {
+export function managerUrls(
+  blueprint: Pick<ClusterBlueprint, "namespace" | "name" | "spec" | "clusterDomain">,
+): string[] {
   const service = nameOf(blueprint.name, "manager");
   return Array.from(
     { length: blueprint.spec.manager.replicas },

@@ -2,9 +2,9 @@
  * Secrets and ConfigMaps of a cluster. Secrets keep the value that is there: a new one is made only where there is none.
  */
 
+import { SECRETS } from "../kube/secret-reader.ts";
 import { labelsOf, nameOf, secretNames } from "./child-names.ts";
 import { type ClusterBlueprint, childMetadata, type PlannedChild } from "./cluster-blueprint.ts";
-import { SECRETS } from "../kube/secret-reader.ts";
 import { CONFIG_MAPS } from "./kinds.ts";
 
 /** Key of the administrator's password in the Secret that the operator makes. */

@@ -25,7 +25,7 @@ const ROLE_PORTS: Readonly<Record<Role, Ports>> = {
 };
 
 /** The roles whose pods we run. */
-export function rolesOf(blueprint: ClusterBlueprint): readonly Role[] {
+function rolesOf(blueprint: ClusterBlueprint): readonly Role[] {
   return etcdIsManaged(blueprint) ? ["etcd", "manager", "node"] : ["manager", "node"];
 }
 

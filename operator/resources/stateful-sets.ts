@@ -86,7 +86,11 @@ export function nodeSet(blueprint: ClusterBlueprint, zone: string, choice: SetCh
   return planned({
     ...object,
     metadata: { ...object.metadata, labels: { ...object.metadata.labels, ...zoneLabel } },
-    spec: { ...(object.spec as Fields), selector, volumeClaimTemplates: [claim(blueprint, spec.nodes.storage, choice)] },
+    spec: {
+      ...(object.spec as Fields),
+      selector,
+      volumeClaimTemplates: [claim(blueprint, spec.nodes.storage, choice)],
+    },
   });
 }
 
@@ -122,10 +126,7 @@ export function managerSet(blueprint: ClusterBlueprint, choice: SetChoice): Plan
 }
 
 /** How managers prove themselves to somebody else's etcd. */
-function etcdCredentials(
-  external: NonNullable<ClusterBlueprint["spec"]["etcd"]>["external"],
-  hasCertificate: boolean,
-) {
+function etcdCredentials(external: NonNullable<ClusterBlueprint["spec"]["etcd"]>["external"], hasCertificate: boolean) {
   const tls = external?.tlsSecretRef?.name;
   const auth = external?.authSecretRef?.name;
   const tlsFiles = "/etc/pika/etcd-tls";
@@ -199,7 +200,7 @@ function quotaBytes(size: string): number {
 const STEPS = ["", "k", "m", "g", "t", "p"];
 
 /** Bytes of a quantity as the schema allows it: a whole number with a suffix. */
-export function toBytes(size: string): number {
+function toBytes(size: string): number {
   const [, digits = "0", suffix = ""] = /^(\d+)(\w*)$/.exec(size) ?? [];
   const base = suffix.endsWith("i") ? 1024 : 1000;
   return Number(digits) * base ** STEPS.indexOf(suffix.slice(0, 1).toLowerCase());

@@ -5,6 +5,7 @@
  * `hold(pod)` keeps a pod from getting ready until `release(pod)`.
  */
 
+import { delay, SystemClock } from "../../node/base/clock.ts";
 import type { NodeId } from "../../node/meta/ids.ts";
 import type { Manager } from "../../operator/manager/manager.ts";
 import { Playground, type RunningNode } from "../support/managers.ts";
@@ -19,6 +20,7 @@ interface Values extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+const clock = new SystemClock();
 const LOOK_EVERY_MS = 50;
 const CLUSTER = "pika.io/cluster";
 const COMPONENT = "app.kubernetes.io/component";
@@ -72,7 +74,7 @@ export class FakeKubelet {
       } catch (error) {
         this.fault = error;
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      await delay(clock, LOOK_EVERY_MS);
     }
   }
 
@@ -102,7 +104,9 @@ export class FakeKubelet {
     if (this.#managers.has(cluster)) return true;
     const config = await this.#api.get<Values>(this.#path("configmaps", `${cluster}-manager`));
     const { data } = await this.#api.get<Values>(this.#path("secrets", `${cluster}-secret`));
-    const secret = Buffer.from(data?.secret ?? "", "base64").toString().trim();
+    const secret = Buffer.from(data?.secret ?? "", "base64")
+      .toString()
+      .trim();
     const { PIKA_NEW_CLUSTER_ID: newClusterId, PIKA_CLUSTER_ID: clusterId } = config.data ?? {};
     const store = await this.#play.embedded();
     const { manager } = await this.#play.manager(store, {

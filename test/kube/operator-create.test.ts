@@ -32,7 +32,12 @@ describe.runIf(hasControlPlane())("the operator creates", () => {
     });
     expect(operator.writes()[0]).toMatch(/pikaclusters\/demo\/status$|pikatables/);
     const firstChild = operator.writes().findIndex((write) => !write.endsWith("/status"));
-    expect(operator.writes().slice(0, firstChild).some((write) => write.includes("pikaclusters/demo/status"))).toBe(true);
+    expect(
+      operator
+        .writes()
+        .slice(0, firstChild)
+        .some((write) => write.includes("pikaclusters/demo/status")),
+    ).toBe(true);
     expect(cluster.status).toMatchObject({ nodes: { summary: "3/3" }, version: "0.1.0" });
     await waitFor(async () => {
       const { status } = await place.custom("pikaclusters", "demo");
@@ -40,7 +45,8 @@ describe.runIf(hasControlPlane())("the operator creates", () => {
     });
     expect(conditionOf(await place.custom("pikaclusters", "demo"), "Reconciling")).toBeUndefined();
     const before = operator.writes().length;
-    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    const looked = operator.looks();
+    await waitFor(() => operator.looks() >= looked + 3, { timeoutMs: 30_000, what: "three more looks" });
     expect(operator.writes().slice(before)).toEqual([]);
   }, 120_000);
 });

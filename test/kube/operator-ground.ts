@@ -21,11 +21,11 @@ import { createLogger, silentLogger } from "../../node/base/log.ts";
 import { Metrics } from "../../node/base/metrics.ts";
 import { nodeOptions } from "../../node/node-options.ts";
 import { customResourceDefinitions } from "../../operator/api/v1alpha1/custom-resources.ts";
-import type { ManagerPort } from "../../operator/controllers/manager-port.ts";
+import type { ManagerPort, ManagerTarget } from "../../operator/controllers/manager-port.ts";
+import { PikaOperator } from "../../operator/controllers/pika-operator.ts";
 import { KubeconfigCredentials } from "../../operator/kube/kubeconfig-credentials.ts";
 import type { ApiRequest, Transport } from "../../operator/kube/transport.ts";
 import { ManagerClient } from "../../operator/manager/api/client.ts";
-import { PikaOperator } from "../../operator/operator-process.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { FakeKubelet } from "./fake-kubelet.ts";
 import { KubeApi, type KubeObject } from "./kube-api.ts";
@@ -34,7 +34,7 @@ import { type SharedCluster, shareControlPlane } from "./shared-control-plane.ts
 const clock = new SystemClock();
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 /** A cluster of three nodes is ready in about 4 s on an idle machine. */
-export const READY_MS = 45_000;
+const READY_MS = 45_000;
 
 export interface Manifest extends Omit<KubeObject, "metadata"> {
   readonly apiVersion: string;
@@ -74,8 +74,10 @@ export function conditionOf(object: Custom, type: string): Condition | undefined
 export interface RunningOperator {
   readonly operator: PikaOperator;
   readonly metrics: Metrics;
-  /** `apply statefulsets` …, in their order. */
+  /** What it sent that changes something, `apply /apis/apps/v1/…`, in order; its Lease left out. */
   readonly writes: () => readonly string[];
+  /** How often it asked a manager for the status: each is a look at a whole cluster. */
+  readonly looks: () => number;
   stop(): Promise<void>;
 }
 
@@ -120,8 +122,23 @@ export class OperatorGround {
   }
 }
 
+/** Tells when the status is asked for. */
+class NotingClient extends ManagerClient {
+  readonly #onLook: () => void;
+
+  constructor(target: ManagerTarget, onLook: () => void) {
+    super({ ...target, caller: "operator", timeoutMs: 3000 }, clock);
+    this.#onLook = onLook;
+  }
+
+  override status() {
+    this.#onLook();
+    return super.status();
+  }
+}
+
 /** One namespace. */
-export class OperatorPlace {
+class OperatorPlace {
   readonly api: KubeApi;
   readonly namespace: string;
   readonly kubelet: FakeKubelet;
@@ -136,9 +153,14 @@ export class OperatorPlace {
   }
 
   /** Started. @param over.wrapTransport puts something between it and the API server. */
-  async operator(over: { readonly wrapTransport?: (transport: Transport) => Transport } = {}): Promise<RunningOperator> {
+  async operator(
+    over: { readonly wrapTransport?: (transport: Transport) => Transport } = {},
+  ): Promise<RunningOperator> {
     const metrics = new Metrics();
     const sent: string[] = [];
+    let lookCount = 0;
+    const connect = (managers: readonly string[], secret: string): ManagerPort =>
+      this.#connect(managers, secret, () => lookCount++);
     const operator = new PikaOperator(
       {
         watchNamespaces: [this.namespace],
@@ -159,22 +181,28 @@ export class OperatorPlace {
         logger: process.env.PIKA_TEST_LOG ? createLogger({ level: "info" }) : silentLogger,
         metrics,
         nodeOptions,
-        connectManager: ({ managers, secret }) => this.#connect(managers, secret),
+        connectManager: ({ managers, secret }) => connect(managers, secret),
         wrapTransport: (transport) => noteWrites((over.wrapTransport ?? ((inner) => inner))(transport), sent),
       },
     );
-    const running: RunningOperator = { operator, metrics, writes: () => [...sent], stop: () => operator.stop() };
+    const running: RunningOperator = {
+      operator,
+      metrics,
+      writes: () => [...sent],
+      looks: () => lookCount,
+      stop: () => operator.stop(),
+    };
     this.#operators.push(running);
     await operator.start();
     return running;
   }
 
   /** The manager that the kubelet runs for the cluster in these URLs. */
-  #connect(urls: readonly string[], secret: string): ManagerPort {
+  #connect(urls: readonly string[], secret: string, onLook: () => void): ManagerPort {
     const cluster = /^http:\/\/(.*)-manager-0\./.exec(urls[0] ?? "")?.[1] ?? "";
     const manager = this.kubelet.manager(cluster);
     const managers = [manager?.url ?? "http://127.0.0.1:1"];
-    return new ManagerClient({ managers, secret, caller: "operator", timeoutMs: 3000 }, clock);
+    return new NotingClient({ managers, secret }, onLook);
   }
 
   async apply(manifests: readonly Manifest[]): Promise<void> {
@@ -220,7 +248,9 @@ export class OperatorPlace {
     const what = `${plural} ${name}: ${JSON.stringify(wanted)}`;
     return await waitFor(look, { timeoutMs: READY_MS, what }).catch((error) => {
       const fault = this.kubelet.fault === undefined ? "" : `; the kubelet: ${this.kubelet.fault}`;
-      throw new Error(`${error instanceof Error ? error.message : error}; it has ${JSON.stringify(last?.status)}${fault}`);
+      throw new Error(
+        `${error instanceof Error ? error.message : error}; it has ${JSON.stringify(last?.status)}${fault}`,
+      );
     });
   }
 
@@ -245,7 +275,8 @@ const READS: ReadonlySet<string> = new Set(["get", "list", "watch"]);
 function noteWrites(transport: Transport, sent: string[]): Transport {
   return {
     send: (request: ApiRequest) => {
-      if (!READS.has(request.verb) && request.resource !== "leases") sent.push(`${request.verb} ${request.path.split("?")[0]}`);
+      if (!READS.has(request.verb) && request.resource !== "leases")
+        sent.push(`${request.verb} ${request.path.split("?")[0]}`);
       return transport.send(request);
     },
     open: (request) => transport.open(request),

@@ -122,8 +122,14 @@ function aspects({ observation, plan }: StatusInput): Condition[] {
     const idle = manager.nodes.filter(({ state, replicas }) => state === "active" && replicas === 0).length;
     const isBalanced = idle === 0 || slots.total === 0;
     const empty = `${idle} nodes hold nothing; this release places new tables there and moves no data`;
-    add("Balanced", isBalanced, isBalanced ? "Balanced" : "MovesNotSupported", isBalanced ? "every node holds a share" : empty);
-    if (slots.lost > 0) add("DataAtRisk", true, "SlotsLost", `${slots.lost} slots had their only replica on a node that is gone`);
+    add(
+      "Balanced",
+      isBalanced,
+      isBalanced ? "Balanced" : "MovesNotSupported",
+      isBalanced ? "every node holds a share" : empty,
+    );
+    if (slots.lost > 0)
+      add("DataAtRisk", true, "SlotsLost", `${slots.lost} slots had their only replica on a node that is gone`);
   } else if (!spec.suspend) {
     add("Available", "Unknown", "ManagerUnavailable", manager.message);
   }

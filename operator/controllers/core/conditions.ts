@@ -63,4 +63,3 @@ export function deadlineLeftMs(input: ProgressInput): number | undefined {
   const sinceMs = Math.max(timeOf(reconciling), input.progressedMs);
   return Math.max(1000, sinceMs + input.deadlineMs - input.nowMs + 1000);
 }
-

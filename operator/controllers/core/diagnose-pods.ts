@@ -9,8 +9,17 @@ export interface Diagnosis {
   readonly message: string;
 }
 
-const PULL_REASONS: ReadonlySet<string> = new Set(["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"]);
-const CRASH_REASONS: ReadonlySet<string> = new Set(["CrashLoopBackOff", "CreateContainerConfigError", "RunContainerError"]);
+const PULL_REASONS: ReadonlySet<string> = new Set([
+  "ErrImagePull",
+  "ImagePullBackOff",
+  "InvalidImageName",
+  "ErrImageNeverPull",
+]);
+const CRASH_REASONS: ReadonlySet<string> = new Set([
+  "CrashLoopBackOff",
+  "CreateContainerConfigError",
+  "RunContainerError",
+]);
 
 /** The first thing that is wrong; undefined where pods are only on their way. */
 export function diagnosePods(observation: ClusterObservation, role: Role): Diagnosis | undefined {
@@ -35,7 +44,8 @@ function diagnosePod(pod: Pod): Diagnosis | undefined {
   for (const { state, image } of pod.status?.containerStatuses ?? []) {
     const waiting = state?.waiting;
     if (waiting?.reason === undefined) continue;
-    if (PULL_REASONS.has(waiting.reason)) return { reason: "ImagePullFailed", message: `${name}: ${image}: ${waiting.reason}` };
+    if (PULL_REASONS.has(waiting.reason))
+      return { reason: "ImagePullFailed", message: `${name}: ${image}: ${waiting.reason}` };
     if (CRASH_REASONS.has(waiting.reason)) {
       return { reason: "PodCrashing", message: `${name}: ${waiting.reason}; its log says why` };
     }
@@ -49,7 +59,12 @@ function missingPods(observation: ClusterObservation, role: Role): Diagnosis | u
     const { spec, status, metadata } = set;
     if (status?.observedGeneration !== metadata.generation) continue;
     const there = podsOf(observation, role).length;
-    if (there > 0 || (spec?.replicas ?? 0) === 0 || observation.nowMs - Date.parse(metadata.creationTimestamp ?? "") < 10_000) continue;
+    if (
+      there > 0 ||
+      (spec?.replicas ?? 0) === 0 ||
+      observation.nowMs - Date.parse(metadata.creationTimestamp ?? "") < 10_000
+    )
+      continue;
     return {
       reason: "PodsRefused",
       message: `StatefulSet ${metadata.name} cannot make its pods: kubectl describe statefulset ${metadata.name} says why`,

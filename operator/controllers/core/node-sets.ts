@@ -1,10 +1,10 @@
 /** The StatefulSets of the nodes as they are, and what each shall be. Pure. */
 
 import { COMPONENT_LABEL, MEMBERS, nodeSetName, type Role, ZONE_LABEL } from "../../resources/child-names.ts";
-import type { SetChoice } from "../../resources/stateful-sets.ts";
 import { growSpread, type NodePlace, type NodeSpread, nextToGo } from "../../resources/node-spread.ts";
-import { adoptedClaims } from "./identity.ts";
+import type { SetChoice } from "../../resources/stateful-sets.ts";
 import type { Claim, ClusterObservation, Pod, StatefulSet } from "./cluster-observation.ts";
+import { adoptedClaims } from "./identity.ts";
 
 export function setsOf(observation: ClusterObservation, role: Role): readonly StatefulSet[] {
   return observation.sets.filter(({ metadata }) => metadata.labels?.[COMPONENT_LABEL] === role);
@@ -86,12 +86,7 @@ export function nodeChoices(observation: ClusterObservation, spread: NodeSpread)
 }
 
 /** Of one StatefulSet: its claim template stays as it is, since it cannot be changed. */
-export function setChoice(
-  { spec }: ClusterObservation,
-  set: StatefulSet | undefined,
-  members: number,
-): SetChoice {
+export function setChoice({ spec }: ClusterObservation, set: StatefulSet | undefined, members: number): SetChoice {
   const claimSize = set?.spec?.volumeClaimTemplates?.[0]?.spec?.resources?.requests?.storage;
   return { replicas: spec.suspend ? 0 : members, members, ...(claimSize === undefined ? {} : { claimSize }) };
 }
-

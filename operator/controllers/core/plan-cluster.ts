@@ -6,11 +6,9 @@
 import type { PutClusterRequest } from "../../../node/meta/manager-api.ts";
 import { etcdReplicas } from "../../resources/addresses.ts";
 import { nameOf, type Role } from "../../resources/child-names.ts";
+import { clusterChildren } from "../../resources/children.ts";
 import { type ClusterBlueprint, etcdIsManaged, type PlannedChild } from "../../resources/cluster-blueprint.ts";
-import { managerConfig, secrets } from "../../resources/configuration.ts";
-import { disruptionBudgets, networkPolicies, serviceAccounts, services } from "../../resources/network.ts";
 import { totalOf } from "../../resources/node-spread.ts";
-import { etcdSet, managerSet, nodeSet } from "../../resources/stateful-sets.ts";
 import type { ClusterObservation } from "./cluster-observation.ts";
 import { diagnosePods } from "./diagnose-pods.ts";
 import { identify, isBootstrapped } from "./identity.ts";
@@ -92,32 +90,32 @@ function resolve({ observation, settings }: PlanInput, clusterId: string): Clust
   };
 }
 
-function planChildren({ observation, fresh }: PlanInput, blueprint: ClusterBlueprint, plan: SpreadPlan): PlannedChild[] {
+function planChildren(
+  { observation, fresh }: PlanInput,
+  blueprint: ClusterBlueprint,
+  plan: SpreadPlan,
+): PlannedChild[] {
   const { spec } = observation;
   const ownsAdmin = spec.auth?.adminSecretRef === undefined;
-  const replicas: Readonly<Record<Role, number>> = {
+  const memberCounts: Readonly<Record<Role, number>> = {
     etcd: etcdReplicas(blueprint),
     manager: spec.manager.replicas,
     node: totalOf(plan.spread),
   };
-  const choose = (role: Role) => setChoice(observation, setsOf(observation, role)[0], replicas[role]);
+  const choose = (role: Role) => setChoice(observation, setsOf(observation, role)[0], memberCounts[role]);
   // Nodes are made once somebody leads: what they hold may be known to it, or be foreign.
   const mayHaveNodes = observation.manager.kind === "Leads" || setsOf(observation, "node").length > 0;
-  const zones = mayHaveNodes ? [...nodeChoices(observation, plan.spread)] : [];
-  return [
-    ...secrets(blueprint, {
+  return clusterChildren(blueprint, {
+    secrets: {
       cluster: observation.clusterSecret ?? fresh.clusterSecret,
       admin: ownsAdmin ? (observation.adminSecret ?? fresh.adminSecret) : undefined,
-    }),
-    managerConfig(blueprint),
-    ...serviceAccounts(blueprint),
-    ...services(blueprint),
-    ...networkPolicies(blueprint),
-    ...disruptionBudgets(blueprint, (role) => replicas[role], mayLoseNode(observation)),
-    ...(etcdIsManaged(blueprint) ? [etcdSet(blueprint, choose("etcd"))] : []),
-    managerSet(blueprint, choose("manager")),
-    ...zones.map(([zone, choice]) => nodeSet(blueprint, zone, choice)),
-  ];
+    },
+    etcd: choose("etcd"),
+    manager: choose("manager"),
+    nodes: mayHaveNodes ? nodeChoices(observation, plan.spread) : new Map(),
+    memberCounts,
+    mayLoseNode: mayLoseNode(observation),
+  });
 }
 
 /** Whether every slot has another replica in sync. */
@@ -203,11 +201,12 @@ function judgeSlots({ manager, spec }: ClusterObservation): TaskResult {
   }
   const { total, withLeader, underReplicated } = status.slots;
   const notes = status.notes.length > 0 ? ` (${status.notes.slice(0, 3).join("; ")})` : "";
-  if (withLeader < total) return retry("SlotsWithoutLeader", `${total - withLeader} of ${total} slots have no leader${notes}`);
+  if (withLeader < total)
+    return retry("SlotsWithoutLeader", `${total - withLeader} of ${total} slots have no leader${notes}`);
   if (underReplicated > 0) {
     return retry("ReplicasBehind", `${underReplicated} of ${total} slots have a replica that is not in sync${notes}`);
   }
-  if (status.tables.ready < status.tables.total) return retry("TablesNotReady", `${status.tables.ready} of ${status.tables.total} tables are ready${notes}`);
+  if (status.tables.ready < status.tables.total)
+    return retry("TablesNotReady", `${status.tables.ready} of ${status.tables.total} tables are ready${notes}`);
   return COMPLETE;
 }
-

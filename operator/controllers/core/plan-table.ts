@@ -19,8 +19,7 @@ export interface TablePlan {
 
 export function planTable(observation: TableObservation, hashPassword: (password: string) => string): TablePlan {
   const { live, manager } = observation;
-  const known =
-    manager.kind === "Leads" ? manager.tables.find(({ name }) => name === tableNameOf(live)) : undefined;
+  const known = manager.kind === "Leads" ? manager.tables.find(({ name }) => name === tableNameOf(live)) : undefined;
   const barred = findBar(observation);
   if (barred) return { unfinished: barred, desired: undefined, known };
   if (manager.kind === "Away") {
@@ -47,7 +46,8 @@ function findBar(observation: TableObservation): Unfinished | undefined {
   const name = tableNameOf(live);
   const older = siblings.find((other) => tableNameOf(other) === name && isOlder(other, live));
   if (older) return fail("Conflict", `PikaTable ${older.metadata.name} is older and has the table ${name} already`);
-  if (!cluster) return waitFor("ClusterNotFound", `spec.clusterRef.name: there is no PikaCluster ${spec.clusterRef.name}`);
+  if (!cluster)
+    return waitFor("ClusterNotFound", `spec.clusterRef.name: there is no PikaCluster ${spec.clusterRef.name}`);
   if (cluster.metadata.deletionTimestamp !== undefined) {
     return waitFor("ClusterNotFound", `PikaCluster ${spec.clusterRef.name} is being deleted`);
   }
@@ -107,7 +107,13 @@ function judge({ isReady, slots, notes }: TableReply): Unfinished | undefined {
   if (isReady) return undefined;
   const detail = notes.length > 0 ? `: ${notes.slice(0, 3).join("; ")}` : "";
   if (slots.withLeader < slots.total) {
-    return retry("SlotsWithoutLeader", `${slots.total - slots.withLeader} of ${slots.total} slots have no leader${detail}`);
+    return retry(
+      "SlotsWithoutLeader",
+      `${slots.total - slots.withLeader} of ${slots.total} slots have no leader${detail}`,
+    );
   }
-  return retry("ReplicasBehind", `${slots.underReplicated} of ${slots.total} slots have a replica that is not in sync${detail}`);
+  return retry(
+    "ReplicasBehind",
+    `${slots.underReplicated} of ${slots.total} slots have a replica that is not in sync${detail}`,
+  );
 }

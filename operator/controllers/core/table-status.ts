@@ -53,7 +53,13 @@ function aspects({ known }: TablePlan): Condition[] {
   const led = `${withLeader} of ${total} slots have a leader`;
   const behind = `${underReplicated} slots have fewer replicas in sync than wanted`;
   return [
-    makeCondition("Available", isAvailable, { reason: isAvailable ? "AllSlotsLed" : "SlotsWithoutLeader", message: led }),
-    makeCondition("ReplicationHealthy", isHealthy, { reason: isHealthy ? "InSync" : "ReplicasBehind", message: behind }),
+    makeCondition("Available", isAvailable, {
+      reason: isAvailable ? "AllSlotsLed" : "SlotsWithoutLeader",
+      message: led,
+    }),
+    makeCondition("ReplicationHealthy", isHealthy, {
+      reason: isHealthy ? "InSync" : "ReplicasBehind",
+      message: behind,
+    }),
   ];
 }
