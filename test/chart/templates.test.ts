@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { flagName, readOptions } from "../../node/base/options.ts";
+import { operatorOptions } from "../../operator/operator-process.ts";
 import { references } from "../support/references.ts";
 import { CHART, hasHelm, type Rendered, readObjects, render } from "./helm.ts";
 
@@ -74,6 +76,29 @@ describe.runIf(hasHelm())("the chart", () => {
       return selector.matchLabels;
     });
     expect(new Set(selectors.map((labels) => JSON.stringify(labels))).size).toBe(1);
+  });
+
+  test("starts the operator with options that it has", () => {
+    type Workload = { spec: { template: { spec: { containers: readonly { args: readonly string[] }[] } } } };
+    for (const values of Object.values(CASES)) {
+      const [deployment] = find(readObjects(render(values)), "Deployment") as unknown as [Workload];
+      const [verb, ...flags] = deployment.spec.template.spec.containers[0]?.args ?? [];
+      expect(verb).toBe("operator");
+      const known = new Map(Object.keys(operatorOptions).map((option) => [`--${flagName(option)}`, option]));
+      const given = flags.map((flag) => flag.split("=", 1)[0] ?? "");
+      expect(given.filter((flag) => !known.has(flag))).toEqual([]);
+      const lists = flags.filter((flag) => flag.startsWith("--watch-namespace="));
+      expect(lists).toHaveLength((values as { watchNamespaces?: readonly string[] }).watchNamespaces?.length ?? 0);
+      const read = flags
+        .filter((flag) => !lists.includes(flag))
+        .map((flag) => {
+          const [name = "", ...value] = flag.split("=");
+          return [known.get(name) ?? "", value.join("=")];
+        });
+      expect(() =>
+        readOptions(operatorOptions, [{ describe: String, values: Object.fromEntries(read) }]),
+      ).not.toThrow();
+    }
   });
 
   test("gives the definitions of crds/, to be kept", () => {
