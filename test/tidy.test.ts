@@ -8,6 +8,7 @@ import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CommandRegistry, dataCommands } from "../node/commands/registry.ts";
 import { sessionCommands } from "../node/commands/session-commands.ts";
+import { findLongSignatures } from "./support/long-signatures.ts";
 import { exportedNames, listPaths, readSources, type SourceFile } from "./support/source-files.ts";
 
 /** What each part of the program may import, itself excepted. Type imports count. */
@@ -261,6 +262,12 @@ function isContract(file: SourceFile, name: string): boolean {
   if (new RegExp(`^export class ${name} implements `, "m").test(file.code)) return isTested;
   return isTested && uses > 1 && new RegExp(`^export const ${name}\\b`, "m").test(file.code);
 }
+
+describe("functions", () => {
+  test("take at most three positional parameters, a range of bytes counted as one", () => {
+    expect(findLongSignatures(new Map([...sources, ...tests].map(({ path, text }) => [path, text])))).toEqual([]);
+  });
+});
 
 describe("purity", () => {
   test("pure parts have no clock, timers, randomness, Node modules, logs or metrics", () => {

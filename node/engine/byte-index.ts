@@ -58,6 +58,14 @@ class Part {
   }
 }
 
+/** What names an entry; `pageFlag` is FLAG_PAGE or 0. */
+interface LoadedKey {
+  readonly generation: number;
+  readonly pageFlag: number;
+  readonly hash: number;
+  readonly key: Buffer;
+}
+
 export class ByteIndex {
   count = 0;
   /** Bytes of all tables. */
@@ -73,6 +81,8 @@ export class ByteIndex {
    */
   #pages = new Int32Array(FIRST_PAGE_PLACES);
   #pageCount = 0;
+  /** Of what is looked for. */
+  #generation = 0;
   /** What lay there: read by nobody, so that the read is made. */
   touched = 0;
 
@@ -81,12 +91,22 @@ export class ByteIndex {
     this.#directory = [this.#newPart(FIRST_PLACES, 0)];
   }
 
-  /** The entry of that key, or 0. `pageFlag` is FLAG_PAGE or 0; the key is `buf[start, end)`. */
-  find(generation: number, pageFlag: number, hash: number, buf: Buffer, start: number, end: number): Ref {
-    const mixed = mixEntryHash(hash, generation, pageFlag);
+  /** The entry of the record whose key is `buf[start, end)`, or 0. */
+  find(generation: number, hash: number, buf: Buffer, start: number, end: number): Ref {
+    this.#generation = generation | 0;
+    return this.#findIn(mixEntryHash(hash, generation, 0), end - start, buf, start, end);
+  }
+
+  /** The entry of the record or page that was read from the database, or 0. */
+  findLoaded({ generation, pageFlag, hash, key }: LoadedKey): Ref {
+    this.#generation = generation | 0;
+    return this.#findIn(mixEntryHash(hash, generation, pageFlag), pageFlag | key.length, key, 0, key.length);
+  }
+
+  /** The entry of `#generation` with that mixed hash, word of flag and length, and key. */
+  #findIn(mixed: number, keyWord: number, buf: Buffer, start: number, end: number): Ref {
     const part = this.#directory[(mixed >>> 1) >>> (31 - this.#depth)] as Part;
     const { table, mask } = part;
-    const keyWord = pageFlag | (end - start);
     for (let at = mixed & mask; ; at = (at + 1) & mask) {
       const ref = table[2 * at] as number;
       if (ref === 0) return 0;
@@ -94,13 +114,13 @@ export class ByteIndex {
       const chunk = this.#slab.chunkOf(ref);
       const word = this.#slab.wordOf(ref);
       if (((chunk.words[word + WORD_FLAGS] as number) & KEY_MASK) !== keyWord) continue;
-      if (chunk.words[word + WORD_GENERATION] !== (generation | 0)) continue;
+      if (chunk.words[word + WORD_GENERATION] !== this.#generation) continue;
       if (hasBytes(chunk.buf, (word << 2) + ENTRY_HEADER_BYTES, buf, start, end)) return ref;
     }
   }
 
   /**
-   * The same for a page. With `lookBeforeEnd` the line of memory so many bytes before the page's end is asked for with that
+   * The same for a page, by its key. With `lookBeforeEnd` the line of memory so many bytes before the page's end is asked for with that
    * of its header, whose length it would have to wait for: two waits at once.
    */
   findPage(generation: number, key: PageKey, lookBeforeEnd: number): Ref {
@@ -122,7 +142,9 @@ export class ByteIndex {
         return known;
       }
     }
-    const ref = this.find(generation, FLAG_PAGE, hash, bytes, 0, PAGE_KEY_BYTES);
+    this.#generation = generation | 0;
+    const mixed = mixEntryHash(hash, generation, FLAG_PAGE);
+    const ref = this.#findIn(mixed, FLAG_PAGE | PAGE_KEY_BYTES, bytes, 0, PAGE_KEY_BYTES);
     if (ref !== 0) this.#pages[place] = ref;
     return ref;
   }

@@ -3,7 +3,7 @@
  * Reading or overwriting a part touches that part's chunks only; appending, the last one. See page-tree.ts for the rules.
  *
  *   tree.append(buf, start, end); tree.overwrite(offset, buf, start, end); tree.extend(length); tree.truncate(length)
- *   tree.visit(from, to, (buf, start, end) => …); tree.copyRange(from, to, target, at)
+ *   tree.visit(from, to, (buf, start, end) => …)
  */
 
 import { assert } from "../base/assert.ts";
@@ -15,7 +15,7 @@ import {
   HEADER_BYTES,
   heapEnd,
   LEAF_MAX_BYTES,
-  makePage,
+  makeLeafPage,
   setHeapEnd,
   slotCount,
 } from "./page.ts";
@@ -77,14 +77,6 @@ export class ByteTree extends PageTree {
     if (from < to) this.#visitIn(this.root, this.height, { from, to, visit });
   }
 
-  /** Copies the bytes [from, to) to `target[at…]`. */
-  copyRange(from: number, to: number, target: Buffer, at: number): void {
-    let next = at;
-    this.visit(from, to, (buf, start, end) => {
-      next += buf.copy(target, next, start, end);
-    });
-  }
-
   protected override removeFromLeaf(number: PageNumber, page: View, from: number, to: number): void {
     this.deltaCount = from - to;
     this.deltaSize = from - to;
@@ -94,7 +86,7 @@ export class ByteTree extends PageTree {
     const kept = dataEnd - (to - from);
     const data = page.start + HEADER_BYTES;
     const fresh = this.fresh;
-    makePage(fresh, BYTES, false, capacityFor(HEADER_BYTES + kept, LEAF_MAX_BYTES));
+    makeLeafPage(fresh, BYTES, capacityFor(HEADER_BYTES + kept, LEAF_MAX_BYTES));
     page.buf.copy(fresh.buf, HEADER_BYTES, data, data + from);
     page.buf.copy(fresh.buf, HEADER_BYTES + from, data + to, data + dataEnd);
     setHeapEnd(fresh, HEADER_BYTES + kept);
@@ -114,10 +106,11 @@ export class ByteTree extends PageTree {
 
   #appendIn(number: PageNumber, level: number): void {
     const page = this.read(number, level);
+    this.noteEdges(level, ByteTree.allEdges);
     if (level > 0) {
       const index = slotCount(page) - 1;
       this.#appendIn(childPage(page, index), level - 1);
-      this.absorb(number, level, index, ByteTree.allEdges);
+      this.absorb(level, index);
       return;
     }
     const used = heapEnd(page) - HEADER_BYTES;
@@ -135,7 +128,7 @@ export class ByteTree extends PageTree {
     full.count = used;
     full.sizeBytes = used;
     const added = this.addPart(this.newPageNumber());
-    makePage(added.page, BYTES, false, capacityFor(HEADER_BYTES + size, LEAF_MAX_BYTES));
+    makeLeafPage(added.page, BYTES, capacityFor(HEADER_BYTES + size, LEAF_MAX_BYTES));
     this.#source.copy(added.page.buf, HEADER_BYTES, this.#sourceStart, this.#sourceStart + size);
     setHeapEnd(added.page, HEADER_BYTES + size);
     added.count = size;

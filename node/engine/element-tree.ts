@@ -27,7 +27,7 @@ import {
   KEYED,
   LEAF_MAX_BYTES,
   type LIST,
-  makePage,
+  makeLeafPage,
   slotCount,
 } from "./page.ts";
 import { PageTree } from "./page-tree.ts";
@@ -60,7 +60,8 @@ export abstract class ElementTree extends PageTree {
   }
 
   /** Puts `element` at `index` of the leaf in `page`; if it does not fit, the leaf becomes parts. */
-  protected insertIntoLeaf(number: PageNumber, page: View, index: number, edges: number): void {
+  protected insertIntoLeaf(page: View, index: number): void {
+    const number = this.numberOf(0);
     const added = elementContentBytes(this.kind, this.element.heapBytes(this.kind));
     this.deltaCount = 1;
     this.deltaSize = added;
@@ -68,7 +69,7 @@ export abstract class ElementTree extends PageTree {
     else if (this.#hasRoom(page, added)) {
       this.edit(number, page, added);
       insertElement(page, index, this.element);
-    } else this.#splitLeaf(number, page, index, edges);
+    } else this.#splitLeaf(page, index);
   }
 
   /** Whether `addedBytes` more go into a leaf; a page that would soon be packed again and again has none. */
@@ -79,7 +80,8 @@ export abstract class ElementTree extends PageTree {
   }
 
   /** Makes element `index` of the leaf in `page` the new `element`. */
-  protected replaceInLeaf(number: PageNumber, page: View, index: number, edges: number): void {
+  protected replaceInLeaf(page: View, index: number): void {
+    const number = this.numberOf(0);
     const at = elementAt(page, index);
     const oldBytes = elementBytes(page, at);
     const newBytes = this.element.heapBytes(this.kind);
@@ -91,7 +93,7 @@ export abstract class ElementTree extends PageTree {
     } else {
       this.edit(number, page, 0);
       removeElements(page, index, 1);
-      this.insertIntoLeaf(number, page, index, edges);
+      this.insertIntoLeaf(page, index);
     }
     this.deltaCount = 0;
     this.deltaSize = newBytes - oldBytes;
@@ -130,15 +132,16 @@ export abstract class ElementTree extends PageTree {
 
   /** Makes a leaf of the new element alone. */
   #writeSingle(number: PageNumber, addedBytes: number): void {
-    makePage(this.fresh, this.kind, false, capacityFor(HEADER_BYTES + addedBytes, LEAF_MAX_BYTES));
+    makeLeafPage(this.fresh, this.kind, capacityFor(HEADER_BYTES + addedBytes, LEAF_MAX_BYTES));
     insertElement(this.fresh, 0, this.element);
     this.writePage(number, this.fresh);
   }
 
-  #splitLeaf(number: PageNumber, page: View, index: number, edges: number): void {
+  #splitLeaf(page: View, index: number): void {
+    const number = this.numberOf(0);
     const count = slotCount(page);
     const ranges =
-      (count >= 2 && !this.isAtTreeEnd(index, count, edges) && this.#cutInMiddle(page, index)) ||
+      (count >= 2 && !this.isAtTreeEnd(0, index, count) && this.#cutInMiddle(page, index)) ||
       this.#cutAtElement(page, index);
     let isFirst = true;
     for (const range of ranges) {
@@ -191,7 +194,7 @@ export abstract class ElementTree extends PageTree {
   #fillPart(target: View, source: View, range: PartRange): void {
     const { from, to, newIndex } = range;
     const content = elementsContentBytes(source, from, to) + (newIndex >= 0 ? this.deltaSize : 0);
-    makePage(target, this.kind, false, capacityFor(HEADER_BYTES + content, LEAF_MAX_BYTES));
+    makeLeafPage(target, this.kind, capacityFor(HEADER_BYTES + content, LEAF_MAX_BYTES));
     if (newIndex < 0) {
       appendElements(target, source, from, to);
       return;

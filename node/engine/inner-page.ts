@@ -116,14 +116,19 @@ export function setChild(page: View, index: number, child: number): void {
   writeU32(page.buf, innerSlotAt(page, index), child);
 }
 
-export function setChildTotals(page: View, index: number, count: number, sizeBytes: number): void {
-  assert(count > 0 && sizeBytes > 0, "a child of an inner page holds something");
-  const at = innerSlotAt(page, index);
+/** Sets how many elements lie below child `index`. */
+export function setChildCount(page: View, index: number, count: number): void {
+  assert(count > 0, "a child of an inner page holds elements");
   if (isKeyed(page)) {
     const delta = count - childCount(page, index);
     if (delta !== 0) addToCounts(page, index, delta);
-  } else writeU48(page.buf, at + 4, count);
-  writeU48(page.buf, at + 10, sizeBytes);
+  } else writeU48(page.buf, innerSlotAt(page, index) + 4, count);
+}
+
+/** Sets the content bytes of the leaves below child `index`. */
+export function setChildSize(page: View, index: number, sizeBytes: number): void {
+  assert(sizeBytes > 0, "a child of an inner page holds bytes");
+  writeU48(page.buf, innerSlotAt(page, index) + 10, sizeBytes);
 }
 
 /** Points `out` at the separator of child `index` of a keyed inner page. */
@@ -173,8 +178,8 @@ export function entryContentBytes(kind: TreeKind, separatorLength: number): numb
   return kind === KEYED ? KEYED_INNER_SLOT_BYTES + varintSize(separatorLength) + separatorLength : INNER_SLOT_BYTES;
 }
 
-/** Puts a child with empty totals at `index` of an editable inner page that has room. `separator`: keyed ones only. */
-export function insertEntry(page: View, index: number, child: number, separator: View): void {
+/** Opens a place for a child, with empty totals, at `index` of an editable inner page that has room. `separator`: keyed ones only. */
+export function insertEntry(page: View, index: number, separator: View): void {
   const kind = kindOf(page);
   const at = heapEnd(page);
   if (kind === KEYED) {
@@ -183,7 +188,6 @@ export function insertEntry(page: View, index: number, child: number, separator:
   }
   openSlot(page, index, kind === KEYED ? KEYED_INNER_SLOT_BYTES : INNER_SLOT_BYTES);
   const slot = innerSlotAt(page, index);
-  writeU32(page.buf, slot, child);
   writeU48(page.buf, slot + 4, kind === KEYED ? countBefore(page, index) : 0);
   writeU48(page.buf, slot + 10, 0);
   if (kind !== KEYED) return;
@@ -194,12 +198,12 @@ export function insertEntry(page: View, index: number, child: number, separator:
 /** Takes `count` children from `index` on out of an editable inner page; the new first child's separator becomes empty. */
 export function removeEntries(page: View, index: number, count: number): void {
   if (!isKeyed(page)) {
-    closeSlots(page, index, count, INNER_SLOT_BYTES);
+    closeSlots(page, index, count);
     return;
   }
   addToCounts(page, index + count, countBefore(page, index) - storedCount(page, index + count - 1));
   for (let i = index; i < index + count; i++) addGarbage(page, separatorBytes(page, i));
-  closeSlots(page, index, count, KEYED_INNER_SLOT_BYTES);
+  closeSlots(page, index, count);
   if (index === 0 && slotCount(page) > 0) {
     // An empty separator of its own, in the room of the slots that went: the heap's bytes stay as they are.
     const slot = innerSlotAt(page, 0);
@@ -231,8 +235,10 @@ export function appendEntries(
   for (let i = range.from; i < range.to; i++) {
     if (hasSeparators && i > range.from) viewSeparator(source, i, separator);
     const index = slotCount(page);
-    insertEntry(page, index, childPage(source, i), i === range.from ? range.firstSeparator : separator);
-    setChildTotals(page, index, childCount(source, i), childSize(source, i));
+    insertEntry(page, index, i === range.from ? range.firstSeparator : separator);
+    setChild(page, index, childPage(source, i));
+    setChildCount(page, index, childCount(source, i));
+    setChildSize(page, index, childSize(source, i));
   }
 }
 

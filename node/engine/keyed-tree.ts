@@ -120,23 +120,25 @@ export class KeyedTree extends ElementTree {
 
   #putIn(number: PageNumber, level: number, edges: number): void {
     const page = this.read(number, level);
+    this.noteEdges(level, edges);
     if (level > 0) {
       const index = this.#descend(page, level);
       this.#putIn(childPage(page, index), level - 1, this.edgesOf(page, index, edges));
-      this.absorb(number, level, index, edges);
+      this.absorb(level, index);
       return;
     }
     const index = findElement(page, this.#search);
-    if (isKeyAt(page, index, this.#search)) this.replaceInLeaf(number, page, index, edges);
-    else this.insertIntoLeaf(number, page, index, edges);
+    if (isKeyAt(page, index, this.#search)) this.replaceInLeaf(page, index);
+    else this.insertIntoLeaf(page, index);
   }
 
   #deleteIn(number: PageNumber, level: number): void {
     const page = this.read(number, level);
+    this.noteEdges(level, 0);
     if (level > 0) {
       const index = this.#descend(page, level);
       this.#deleteIn(childPage(page, index), level - 1);
-      this.absorb(number, level, index, 0);
+      this.absorb(level, index);
       return;
     }
     const index = findElement(page, this.#search);

@@ -167,7 +167,7 @@ export function insertElement(page: View, index: number, element: NewElement): v
 export function removeElements(page: View, index: number, count: number): void {
   let freed = 0;
   for (let i = index; i < index + count; i++) freed += elementBytes(page, elementAt(page, i));
-  closeSlots(page, index, count, slotBytesOf(page));
+  closeSlots(page, index, count);
   addGarbage(page, freed);
 }
 

@@ -29,6 +29,9 @@ type ListChange = "insert" | "set" | "remove";
 
 export class ListTree extends ElementTree {
   readonly #value = new View();
+  // The change that is under way, and where below the page at hand.
+  #change: ListChange = "set";
+  #position = 0;
 
   constructor() {
     super(LIST);
@@ -45,7 +48,7 @@ export class ListTree extends ElementTree {
   insert(position: number, buf: Buffer, start: number, end: number): void {
     assert(position >= 0 && position <= this.count, "a position to insert at lies within the list or at its end");
     this.element.setValue(buf, start, end);
-    this.#changeIn(this.root, this.height, position, "insert", ListTree.allEdges);
+    this.#changeAt(position, "insert");
     this.finish();
   }
 
@@ -53,14 +56,14 @@ export class ListTree extends ElementTree {
   set(position: number, buf: Buffer, start: number, end: number): void {
     assert(position >= 0 && position < this.count, "a position that is set lies within the list");
     this.element.setValue(buf, start, end);
-    this.#changeIn(this.root, this.height, position, "set", ListTree.allEdges);
+    this.#changeAt(position, "set");
     this.finish();
   }
 
   /** Removes the element at `position`. */
   remove(position: number): void {
     assert(position >= 0 && position < this.count, "a position that is removed lies within the list");
-    this.#changeIn(this.root, this.height, position, "remove", ListTree.allEdges);
+    this.#changeAt(position, "remove");
     this.finish();
   }
 
@@ -109,19 +112,28 @@ export class ListTree extends ElementTree {
     );
   }
 
-  /** Changes what is at `position` below a page. An insert between two children goes to the end of the first. */
-  #changeIn(number: PageNumber, level: number, position: number, change: ListChange, edges: number): void {
+  #changeAt(position: number, change: ListChange): void {
+    this.#position = position;
+    this.#change = change;
+    this.#changeIn(this.root, this.height, ListTree.allEdges);
+  }
+
+  /** Changes what is at `#position` below a page. An insert between two children goes to the end of the first. */
+  #changeIn(number: PageNumber, level: number, edges: number): void {
     const page = this.read(number, level);
+    this.noteEdges(level, edges);
+    const position = this.#position;
+    const change = this.#change;
     if (level === 0) {
-      if (change === "insert") this.insertIntoLeaf(number, page, position, edges);
-      else if (change === "set") this.replaceInLeaf(number, page, position, edges);
+      if (change === "insert") this.insertIntoLeaf(page, position);
+      else if (change === "set") this.replaceInLeaf(page, position);
       else this.removeFromLeaf(number, page, position, position + 1);
       return;
     }
     const isBehind = change === "insert" && position > 0 ? 1 : 0;
     const index = childHolding(page, position - isBehind);
-    const below = position - countBefore(page, index);
-    this.#changeIn(childPage(page, index), level - 1, below, change, this.edgesOf(page, index, edges));
-    this.absorb(number, level, index, edges);
+    this.#position = position - countBefore(page, index);
+    this.#changeIn(childPage(page, index), level - 1, this.edgesOf(page, index, edges));
+    this.absorb(level, index);
   }
 }

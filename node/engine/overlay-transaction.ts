@@ -169,7 +169,7 @@ export class OverlayTransaction implements Transaction {
     }
     if (this.#isFlushed) return false;
     const space = this.#activeSpace();
-    const ref = this.#cache.index.find(space.generation, 0, hash, buf, start, end);
+    const ref = this.#cache.index.find(space.generation, hash, buf, start, end);
     if (ref === 0 && !space.isComplete) return viewOf(this.#loadRecord(hash, buf, start, end), out);
     this.hitCount++;
     this.#lastBuf = buf;
@@ -368,7 +368,7 @@ export class OverlayTransaction implements Transaction {
     const space = this.#activeSpace();
     let ref: Ref = 0;
     if (!this.#isFlushed) {
-      ref = isLast ? this.#lastRef : this.#cache.index.find(space.generation, 0, hash, buf, start, end);
+      ref = isLast ? this.#lastRef : this.#cache.index.find(space.generation, hash, buf, start, end);
       if (ref === 0 && !space.isComplete) return this.#loadRecord(hash, buf, start, end);
     }
     const entry = this.#overlay.addRecord(hash, buf, start, end);

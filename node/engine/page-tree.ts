@@ -28,7 +28,8 @@ import {
   insertEntry,
   removeEntries,
   setChild,
-  setChildTotals,
+  setChildCount,
+  setChildSize,
   viewSeparator,
 } from "./inner-page.ts";
 import { appendElements } from "./leaf-page.ts";
@@ -41,7 +42,8 @@ import {
   INNER_MIN_CHILDREN,
   KEYED,
   LEAF_MAX_BYTES,
-  makePage,
+  makeInnerPage,
+  makeLeafPage,
   slotCount,
 } from "./page.ts";
 import { type PageNumber, type Transaction, View } from "./transaction.ts";
@@ -78,6 +80,8 @@ export abstract class PageTree extends TreePages {
   protected readonly parts: readonly Part[] = Array.from({ length: MAX_PARTS }, () => new Part());
   /** Whether the inner page below has lost a child. */
   #hasLostEntry = false;
+  /** Of the pages on the way of a change, by level. */
+  readonly #edges: number[] = [];
   readonly #left = new View();
   readonly #right = new View();
   readonly #separator = new View();
@@ -118,22 +122,28 @@ export abstract class PageTree extends TreePages {
 
   protected static readonly allEdges = BOTH_EDGES;
 
-  /** Whether a new element at the end (start) of a leaf of `count` elements lies at an end of the whole tree. */
-  protected isAtTreeEnd(index: number, count: number, edges: number): boolean {
+  /** Notes the edges that the page read last at `level` lies on. */
+  protected noteEdges(level: number, edges: number): void {
+    this.#edges[level] = edges;
+  }
+
+  /** Whether what is new at `index` of the page of `level`, which has `count`, lies at an end of the whole tree. */
+  protected isAtTreeEnd(level: number, index: number, count: number): boolean {
+    const edges = this.#edges[level] as number;
     return (index === count && (edges & RIGHT_EDGE) !== 0) || (index === 0 && (edges & LEFT_EDGE) !== 0);
   }
 
   /** Brings the inner page of `level` up to date with what happened to its child `index`. */
-  protected absorb(number: PageNumber, level: number, index: number, edges: number): void {
+  protected absorb(level: number, index: number): void {
     const page = present(this.views[level], "the view of a level");
     const hasChildShrunk = this.#hasLostEntry;
     this.#hasLostEntry = false;
     if (this.partCount > 0) {
-      this.#replaceChild(number, level, index, edges);
+      this.#replaceChild(level, index);
       return;
     }
     if (this.deltaCount === 0 && this.deltaSize === 0 && !hasChildShrunk) return;
-    this.edit(number, page, 0);
+    this.edit(this.numberOf(level), page, 0);
     const count = childCount(page, index) + this.deltaCount;
     if (count === 0) {
       this.tx.deletePage(this.id, childPage(page, index));
@@ -142,7 +152,8 @@ export abstract class PageTree extends TreePages {
       this.#mergeAround(page, level, { from: index - 1, to: index, areInnerChecked: false });
       return;
     }
-    setChildTotals(page, index, count, childSize(page, index) + this.deltaSize);
+    setChildCount(page, index, count);
+    setChildSize(page, index, childSize(page, index) + this.deltaSize);
     if (this.deltaSize < 0 || hasChildShrunk) {
       this.#mergeAround(page, level, { from: index - 1, to: index + 1, areInnerChecked: hasChildShrunk });
     }
@@ -160,7 +171,8 @@ export abstract class PageTree extends TreePages {
   }
 
   /** Puts the parts of child `index` in its place, and splits the page if it became too long. */
-  #replaceChild(number: PageNumber, level: number, index: number, edges: number): void {
+  #replaceChild(level: number, index: number): void {
+    const number = this.numberOf(level);
     const page = present(this.views[level], "the view of a level");
     let need = 0;
     for (let i = 1; i < this.partCount; i++) {
@@ -168,12 +180,11 @@ export abstract class PageTree extends TreePages {
       need += entryContentBytes(this.kind, separator.end - separator.start);
     }
     this.edit(number, page, need);
-    const isAtEnd = this.isAtTreeEnd(index, slotCount(page) - 1, edges);
+    const isAtEnd = this.isAtTreeEnd(level, index, slotCount(page) - 1);
     for (let i = 0; i < this.partCount; i++) {
       const part = this.#part(i);
-      if (i === 0) setChild(page, index, part.number);
-      else insertEntry(page, index + i, part.number, part.separator);
-      setChildTotals(page, index + i, part.count, part.sizeBytes);
+      if (i > 0) insertEntry(page, index + i, part.separator);
+      this.#setPart(page, index + i, part);
     }
     const behind = index + this.partCount;
     this.partCount = 0;
@@ -231,6 +242,13 @@ export abstract class PageTree extends TreePages {
     return present(this.parts[index], "a part of a split page");
   }
 
+  /** Makes a part child `index` of an editable inner page. */
+  #setPart(page: View, index: number, { number, count, sizeBytes }: Part): void {
+    setChild(page, index, number);
+    setChildCount(page, index, count);
+    setChildSize(page, index, sizeBytes);
+  }
+
   #growRoot(): void {
     let content = 0;
     for (let i = 0; i < this.partCount; i++) {
@@ -238,11 +256,11 @@ export abstract class PageTree extends TreePages {
       content += entryContentBytes(this.kind, i === 0 ? 0 : separator.end - separator.start);
     }
     const page = this.fresh;
-    makePage(page, this.kind, true, capacityFor(HEADER_BYTES + content, INNER_MAX_BYTES));
+    makeInnerPage(page, this.kind, capacityFor(HEADER_BYTES + content, INNER_MAX_BYTES));
     for (let i = 0; i < this.partCount; i++) {
       const part = this.#part(i);
-      insertEntry(page, i, part.number, i === 0 ? NO_SEPARATOR : part.separator);
-      setChildTotals(page, i, part.count, part.sizeBytes);
+      insertEntry(page, i, i === 0 ? NO_SEPARATOR : part.separator);
+      this.#setPart(page, i, part);
     }
     this.root = this.newPageNumber();
     this.writePage(this.root, page);
@@ -279,7 +297,7 @@ export abstract class PageTree extends TreePages {
     let index = Math.max(0, range.from);
     let last = range.to;
     while (index < Math.min(last, slotCount(page) - 1)) {
-      const isMerged = level === 1 ? this.#mergeLeaves(page, index) : this.#mergeInner(page, index);
+      const isMerged = level === 1 ? this.#mergeLeaves(page, index) : this.#mergeInner(page, level, index);
       if (isMerged) last--;
       else index++;
     }
@@ -289,7 +307,7 @@ export abstract class PageTree extends TreePages {
     const content = childSize(page, index) + childSize(page, index + 1);
     if (HEADER_BYTES + content > MERGE_LEAF_BYTES) return false;
     const merged = new View();
-    makePage(merged, this.kind, false, capacityFor(HEADER_BYTES + content, LEAF_MAX_BYTES));
+    makeLeafPage(merged, this.kind, capacityFor(HEADER_BYTES + content, LEAF_MAX_BYTES));
     this.#readPair(page, index);
     appendElements(merged, this.#left, 0, slotCount(this.#left));
     appendElements(merged, this.#right, 0, slotCount(this.#right));
@@ -297,7 +315,7 @@ export abstract class PageTree extends TreePages {
     return true;
   }
 
-  #mergeInner(page: View, index: number): boolean {
+  #mergeInner(page: View, level: number, index: number): boolean {
     this.#readPair(page, index);
     const separator = this.#separator;
     if (this.kind === KEYED) viewSeparator(page, index + 1, separator);
@@ -307,9 +325,12 @@ export abstract class PageTree extends TreePages {
     const length = HEADER_BYTES + content + 8;
     if (length > MERGE_INNER_BYTES) return false;
     const merged = new View();
-    makePage(merged, this.kind, true, capacityFor(length, INNER_MAX_BYTES));
+    makeInnerPage(merged, this.kind, capacityFor(length, INNER_MAX_BYTES));
     appendEntries(merged, this.#left, { from: 0, to: slotCount(this.#left), firstSeparator: NO_SEPARATOR });
     appendEntries(merged, this.#right, { from: 0, to: slotCount(this.#right), firstSeparator: separator });
+    // Children that met under one parent only now may fit into one page, too.
+    const joined = slotCount(this.#left);
+    this.#mergeAround(merged, level - 1, { from: joined - 1, to: joined, areInnerChecked: true });
     this.#putMerged(page, index, merged);
     return true;
   }
@@ -323,7 +344,8 @@ export abstract class PageTree extends TreePages {
     this.writePage(childPage(page, index), merged);
     this.tx.deletePage(this.id, childPage(page, index + 1));
     const count = childCount(page, index) + childCount(page, index + 1);
-    setChildTotals(page, index, count, childSize(page, index) + childSize(page, index + 1));
+    setChildCount(page, index, count);
+    setChildSize(page, index, childSize(page, index) + childSize(page, index + 1));
     removeEntries(page, index + 1, 1);
     this.#hasLostEntry = true;
   }
@@ -363,7 +385,8 @@ export abstract class PageTree extends TreePages {
           this.#hasLostEntry = false;
           this.#removeIn(child, level - 1, start - position, end - position);
           if (this.#hasLostEntry) hasChildShrunk = true;
-          setChildTotals(page, index, count + this.deltaCount, size + this.deltaSize);
+          setChildCount(page, index, count + this.deltaCount);
+          setChildSize(page, index, size + this.deltaSize);
           removedCount -= this.deltaCount;
           removedSize -= this.deltaSize;
         }

@@ -118,10 +118,19 @@ export function capacityFor(lengthBytes: number, maxBytes: number): number {
   return Math.max(lengthBytes, Math.min(stepped, maxBytes));
 }
 
-/** A new page without slots, of `capacity` bytes, in `page`. */
-export function makePage(page: View, kind: TreeKind, inner: boolean, capacity: number): void {
+/** A new leaf without slots, of `capacity` bytes, in `page`. */
+export function makeLeafPage(page: View, kind: TreeKind, capacity: number): void {
+  makePage(page, kind, capacity);
+}
+
+/** A new inner page without slots, of `capacity` bytes, in `page`. */
+export function makeInnerPage(page: View, kind: TreeKind, capacity: number): void {
+  makePage(page, kind | INNER_FLAG, capacity);
+}
+
+function makePage(page: View, firstByte: number, capacity: number): void {
   const buf = Buffer.alloc(capacity);
-  buf[0] = inner ? kind | INNER_FLAG : kind;
+  buf[0] = firstByte;
   page.buf = buf;
   page.start = 0;
   page.end = capacity;
@@ -139,8 +148,9 @@ export function openSlot(page: View, index: number, width: number): void {
   setSlotCount(page, count + 1);
 }
 
-export function closeSlots(page: View, index: number, removed: number, width: number): void {
+export function closeSlots(page: View, index: number, removed: number): void {
   const count = slotCount(page);
+  const width = slotBytes(page);
   assert(index + removed <= count, "slots that are removed exist");
   const low = page.end - width * count;
   page.buf.copyWithin(low + width * removed, low, page.end - width * (index + removed));

@@ -141,7 +141,7 @@ export class RecordCache {
     const valueBytes = entry.head.length + entry.bodyEnd - entry.bodyStart;
     const sizeBytes = ENTRY_HEADER_BYTES + entry.keyEnd - entry.keyStart + valueBytes;
     if (ref === 0) {
-      const made = this.#make(space.generation, entry, valueBytes, 0);
+      const made = this.#make(space.generation, entry, valueBytes);
       this.#copyValue(made, entry);
       this.index.insert(made);
       this.dirty.afterChange(space, made);
@@ -157,7 +157,7 @@ export class RecordCache {
       this.dirty.afterChange(space, ref);
       return;
     }
-    const moved = this.#make(space.generation, entry, valueBytes, ref);
+    const moved = this.#make(space.generation, entry, valueBytes);
     this.#copyValue(moved, entry);
     this.#replace(ref, moved, isAlone);
     this.dirty.afterChange(space, moved);
@@ -174,7 +174,7 @@ export class RecordCache {
   remove(space: SlotSpace, entry: OverlayEntry, isAlone: boolean): void {
     const { ref } = entry;
     if (ref === 0) {
-      const made = this.#make(space.generation, entry, 0, 0);
+      const made = this.#make(space.generation, entry, 0);
       this.#setAbsent(made);
       this.index.insert(made);
       this.dirty.afterChange(space, made);
@@ -186,7 +186,7 @@ export class RecordCache {
       this.dirty.afterChange(space, ref);
       return;
     }
-    const moved = this.#make(space.generation, entry, 0, ref);
+    const moved = this.#make(space.generation, entry, 0);
     this.#setAbsent(moved);
     this.#replace(ref, moved, isAlone);
     this.dirty.afterChange(space, moved);
@@ -200,7 +200,7 @@ export class RecordCache {
 
   /** Takes in what a transaction read from the database. */
   insertLoaded(space: SlotSpace, entry: OverlayEntry): void {
-    const made = this.#make(space.generation, entry, entry.bodyEnd - entry.bodyStart, 0);
+    const made = this.#make(space.generation, entry, entry.bodyEnd - entry.bodyStart);
     if (entry.existed) this.#copyValue(made, entry);
     else this.#setAbsent(made);
     this.index.insert(made);
@@ -209,7 +209,7 @@ export class RecordCache {
   /** Takes in what was read meanwhile, unless the cache knows better by now. */
   insertRead(loaded: LoadedEntry): void {
     const { generation, pageFlag, hash, key, value } = loaded;
-    if (this.index.find(generation, pageFlag, hash, key, 0, key.length) !== 0) return;
+    if (this.index.findLoaded(loaded) !== 0) return;
     const made = this.slab.allocate(ENTRY_HEADER_BYTES + key.length + (value?.length ?? 0));
     this.#writeHeader(made, {
       generation,
@@ -309,12 +309,14 @@ export class RecordCache {
       chunk = chunks[this.#handChunk];
     }
     const index = this.#handItem++;
-    const at = (index * chunk.itemBytes) >>> 2;
-    const flags = chunk.words[at + WORD_FLAGS] as number;
-    if (flags < 0) this.#evict(chunk, index, at, flags);
+    this.#evict(chunk, index);
   }
 
-  #evict(chunk: SlabChunk, index: number, at: number, flags: number): void {
+  #evict(chunk: SlabChunk, index: number): void {
+    const at = (index * chunk.itemBytes) >>> 2;
+    const flags = chunk.words[at + WORD_FLAGS] as number;
+    // A free item has no bit of sign.
+    if (flags >= 0) return;
     const space = this.#spaces.get(chunk.words[at + WORD_GENERATION] as number);
     if (space !== undefined) {
       if (flags & FLAG_DIRTY) return;
@@ -337,9 +339,9 @@ export class RecordCache {
     if (space !== undefined) this.dirty.moved(space, to);
   }
 
-  /** A new item with header and key; dirty state and position are taken over from `previous`, if there is one. */
-  #make(generation: Generation, entry: OverlayEntry, valueBytes: number, previous: Ref): Ref {
-    const { keyBuf, keyStart, keyEnd } = entry;
+  /** A new item with header and key; dirty state and position are taken over from the entry's item, if it has one. */
+  #make(generation: Generation, entry: OverlayEntry, valueBytes: number): Ref {
+    const { keyBuf, keyStart, keyEnd, ref: previous } = entry;
     const keyBytes = keyEnd - keyStart;
     const made = this.slab.allocate(ENTRY_HEADER_BYTES + keyBytes + valueBytes);
     const { words, buf } = this.slab.chunkOf(made);

@@ -123,6 +123,7 @@ function isWithin(hash: number, fromHash: number, { stored }: ScanSources): bool
 
 /** The slot's dirty records within the scan: `order` has the numbers of `hashes` and `refs` by hash. */
 interface DirtyRecords {
+  readonly fromHash: number;
   readonly hashes: number[];
   readonly refs: Ref[];
   order: Uint32Array;
@@ -130,16 +131,17 @@ interface DirtyRecords {
 
 function dirtyRecords(sources: ScanSources, fromHash: number): DirtyRecords {
   const { space, isFlushed } = sources;
-  const found: DirtyRecords = { hashes: [], refs: [], order: new Uint32Array(0) };
+  const found: DirtyRecords = { fromHash, hashes: [], refs: [], order: new Uint32Array(0) };
   if (isFlushed) return found;
-  if (space.frozen !== undefined && !space.frozen.isAbandoned) collect(sources, space.frozen.list, fromHash, found);
-  if (space.dirty !== undefined) collect(sources, space.dirty, fromHash, found);
+  if (space.frozen !== undefined && !space.frozen.isAbandoned) collect(sources, space.frozen.list, found);
+  if (space.dirty !== undefined) collect(sources, space.dirty, found);
   found.order = orderByKey(found.hashes, found.hashes.length);
   return found;
 }
 
-function collect({ cache, stored }: ScanSources, list: DirtyList, fromHash: number, into: DirtyRecords): void {
+function collect({ cache, stored }: ScanSources, list: DirtyList, into: DirtyRecords): void {
   const { endHash } = stored;
+  const { fromHash } = into;
   for (let position = 0; position < list.count; position++) {
     const hash = list.sortKeys[position] as number;
     const ref = list.refs[position] as Ref;

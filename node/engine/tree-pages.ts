@@ -16,7 +16,8 @@ import {
   INNER_MAX_BYTES,
   isInner,
   LEAF_MAX_BYTES,
-  makePage,
+  makeInnerPage,
+  makeLeafPage,
   moveSlotsToEnd,
   slotCount,
   slotsStart,
@@ -49,6 +50,7 @@ export class TreePages {
   #nextPage: PageNumber = 1;
   /** The page last read at each level; 0 is the leaf. */
   protected readonly views: View[] = [];
+  readonly #numbers: PageNumber[] = [];
 
   readonly #change = new PageChange();
 
@@ -130,9 +132,15 @@ export class TreePages {
       view = new View();
       this.views[level] = view;
     }
+    this.#numbers[level] = number;
     this.tx.readPage(this.id, number, view);
     assert(isInner(view) === level > 0, "pages with children are those above level 0");
     return view;
+  }
+
+  /** The number of the page read last at `level`. */
+  protected numberOf(level: number): PageNumber {
+    return this.#numbers[level] as PageNumber;
   }
 
   /** The leaf that is read next will be looked at first so many bytes before its end. */
@@ -202,18 +210,18 @@ export class TreePages {
   protected packPage(fresh: View, source: View, from: number, to: number, needBytes: number): void {
     if (isInner(source)) {
       const content = entriesContentBytes(source, from, to) + needBytes;
-      makePage(fresh, this.kind, true, capacityFor(HEADER_BYTES + content, INNER_MAX_BYTES));
+      makeInnerPage(fresh, this.kind, capacityFor(HEADER_BYTES + content, INNER_MAX_BYTES));
       appendEntries(fresh, source, { from, to, firstSeparator: NO_SEPARATOR });
       return;
     }
     const length = HEADER_BYTES + contentBytes(source) + needBytes;
-    makePage(fresh, this.kind, false, capacityFor(length, LEAF_MAX_BYTES));
+    makeLeafPage(fresh, this.kind, capacityFor(length, LEAF_MAX_BYTES));
     appendElements(fresh, source, from, to);
   }
 
   protected makeEmptyRoot(): void {
     this.root = this.newPageNumber();
-    makePage(this.fresh, this.kind, false, HEADER_BYTES);
+    makeLeafPage(this.fresh, this.kind, HEADER_BYTES);
     this.writePage(this.root, this.fresh);
     this.isChanged = true;
   }

@@ -108,32 +108,34 @@ function becameReadyMs(pod: Pod): number {
 function aspects({ observation, plan }: StatusInput): Condition[] {
   const { spec, manager } = observation;
   const conditions: Condition[] = [];
-  const add = (type: string, status: Condition["status"] | boolean, reason: string, message: string) =>
-    conditions.push(makeCondition(type, status, { reason, message }));
-  if (spec.suspend) add("Suspended", true, "Suspended", "spec.suspend is true: no pods run; the data stay");
+  const add = (type: string, status: Condition["status"] | boolean, why: { reason: string; message: string }) =>
+    conditions.push(makeCondition(type, status, why));
+  if (spec.suspend)
+    add("Suspended", true, { reason: "Suspended", message: "spec.suspend is true: no pods run; the data stay" });
   if (manager.kind === "Leads") {
     const { slots, nodes } = manager.status;
     const isAvailable = nodes.ready > 0 && slots.withLeader === slots.total;
     const led = `${slots.withLeader} of ${slots.total} slots have a leader`;
-    add("Available", isAvailable, isAvailable ? "AllSlotsLed" : "SlotsWithoutLeader", led);
+    add("Available", isAvailable, { reason: isAvailable ? "AllSlotsLed" : "SlotsWithoutLeader", message: led });
     const isHealthy = slots.underReplicated === 0;
     const behind = `${slots.underReplicated} slots have fewer replicas in sync than wanted`;
-    add("ReplicationHealthy", isHealthy, isHealthy ? "InSync" : "ReplicasBehind", behind);
+    add("ReplicationHealthy", isHealthy, { reason: isHealthy ? "InSync" : "ReplicasBehind", message: behind });
     const idle = manager.nodes.filter(({ state, replicas }) => state === "active" && replicas === 0).length;
     const isBalanced = idle === 0 || slots.total === 0;
     const empty = `${idle} nodes hold nothing; this release places new tables there and moves no data`;
-    add(
-      "Balanced",
-      isBalanced,
-      isBalanced ? "Balanced" : "MovesNotSupported",
-      isBalanced ? "every node holds a share" : empty,
-    );
+    add("Balanced", isBalanced, {
+      reason: isBalanced ? "Balanced" : "MovesNotSupported",
+      message: isBalanced ? "every node holds a share" : empty,
+    });
     if (slots.lost > 0)
-      add("DataAtRisk", true, "SlotsLost", `${slots.lost} slots had their only replica on a node that is gone`);
+      add("DataAtRisk", true, {
+        reason: "SlotsLost",
+        message: `${slots.lost} slots had their only replica on a node that is gone`,
+      });
   } else if (!spec.suspend) {
-    add("Available", "Unknown", "ManagerUnavailable", manager.message);
+    add("Available", "Unknown", { reason: "ManagerUnavailable", message: manager.message });
   }
   const blocked = plan.spread?.blocked;
-  if (blocked) add("ScalingIn", true, "DrainBlocked", `${blocked.pod} cannot go: ${blocked.why}`);
+  if (blocked) add("ScalingIn", true, { reason: "DrainBlocked", message: `${blocked.pod} cannot go: ${blocked.why}` });
   return conditions;
 }

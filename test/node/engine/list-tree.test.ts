@@ -122,6 +122,19 @@ function runStep(stored: Stored, model: string[], next: Step): void {
   }
 }
 
+test("small leaves that meet when their parents are merged are merged, too", () => {
+  const stored = new StoredTree(new ListTree(), false);
+  const model: string[] = [];
+  const pushMany = (text: string, count: number, isAtStart: boolean) =>
+    runStep(stored, model, { kind: "pushMany", text, count, isAtStart });
+  // A parent of one small leaf, and beside it a full one whose first leaf is full.
+  pushMany("e".repeat(2039), 127, false);
+  pushMany("cc", 409, true);
+  runStep(stored, model, { kind: "insert", place: 4, text: "" });
+  checkTree(stored.tx, stored.tree);
+  expect(elements(stored)).toEqual(model);
+});
+
 describe.each([
   { name: "warm", missEverything: false, numRuns: 150 },
   { name: "missing", missEverything: true, numRuns: 30 },

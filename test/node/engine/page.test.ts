@@ -9,7 +9,9 @@ import {
   findChild,
   insertEntry,
   removeEntries,
-  setChildTotals,
+  setChild,
+  setChildCount,
+  setChildSize,
 } from "../../../node/engine/inner-page.ts";
 import { KeySearch } from "../../../node/engine/key-search.ts";
 import {
@@ -28,7 +30,8 @@ import {
   garbageBytes,
   KEYED,
   LIST,
-  makePage,
+  makeInnerPage,
+  makeLeafPage,
   moveSlotsToEnd,
   slotCount,
 } from "../../../node/engine/page.ts";
@@ -69,7 +72,7 @@ function searchOf(key: Buffer | string): KeySearch {
 
 test("the worked example of page.ts", () => {
   const page = new View();
-  makePage(page, KEYED, false, 32);
+  makeLeafPage(page, KEYED, 32);
   put(page, 0, ["a", "1"]);
   put(page, 1, ["b", ""]);
   expect(page.buf.toString("hex")).toBe("0100000200000013000000000101613101006200" + "001062000000" + "000c61000000");
@@ -77,7 +80,7 @@ test("the worked example of page.ts", () => {
 
 test("elements are put, overwritten and removed in place, and what is lost is garbage", () => {
   const page = new View();
-  makePage(page, KEYED, false, 64);
+  makeLeafPage(page, KEYED, 64);
   put(page, 0, ["b", "2"]);
   put(page, 0, ["a", "one"]);
   put(page, 2, ["c", "3"]);
@@ -94,11 +97,11 @@ test("elements are put, overwritten and removed in place, and what is lost is ga
 
 test("a page that gets room keeps its elements, and one without room is not written", () => {
   const page = new View();
-  makePage(page, KEYED, false, 28);
+  makeLeafPage(page, KEYED, 28);
   put(page, 0, ["a", "1234"]);
   const free = freeBytes(page);
   expect(() => put(page, 1, ["b", "1234"])).toThrow("room");
-  makePage(page, KEYED, false, 28);
+  makeLeafPage(page, KEYED, 28);
   put(page, 0, ["a", "1234"]);
   expect(freeBytes(page)).toBe(free);
   page.buf = Buffer.concat([page.buf, Buffer.alloc(40)]);
@@ -125,7 +128,7 @@ test("keys that share their first bytes are told apart by the rest, short ones c
   ];
   const bytes = keys.map((key) => Buffer.from(key, "latin1"));
   const page = new View();
-  makePage(page, KEYED, false, 512);
+  makeLeafPage(page, KEYED, 512);
   for (const key of bytes.toReversed()) {
     const element = new NewElement();
     element.setKey(key, 0, key.length);
@@ -139,10 +142,12 @@ test("keys that share their first bytes are told apart by the rest, short ones c
 
 test("children are found by their separators, and the first one has none", () => {
   const page = new View();
-  makePage(page, KEYED, true, 256);
+  makeInnerPage(page, KEYED, 256);
   ["", "f", "m"].forEach((separator, index) => {
-    insertEntry(page, index, 10 + index, viewOf(separator));
-    setChildTotals(page, index, 2 ** 33 + index, 2 ** 40 + index);
+    insertEntry(page, index, viewOf(separator));
+    setChild(page, index, 10 + index);
+    setChildCount(page, index, 2 ** 33 + index);
+    setChildSize(page, index, 2 ** 40 + index);
   });
   const find = (key: string) => childPage(page, findChild(page, searchOf(key)));
   expect(["", "e", "f", "lzz", "m", "z"].map(find)).toEqual([10, 10, 11, 11, 12, 12]);
@@ -169,7 +174,7 @@ test("an element is found where looking at each one finds it", () => {
   fc.assert(
     fc.property(keySet, fc.array(anyKey, { maxLength: 20 }), (keys, others) => {
       const page = new View();
-      makePage(page, KEYED, false, 16_384);
+      makeLeafPage(page, KEYED, 16_384);
       for (const [index, key] of keys.entries()) {
         const element = new NewElement();
         element.setKey(key, 0, key.length);
@@ -189,10 +194,12 @@ test("a child is found where looking at each separator finds it", () => {
     fc.property(keySet, fc.array(anyKey, { maxLength: 20 }), (keys, others) => {
       const separators = keys.filter((key) => key.length > 0);
       const page = new View();
-      makePage(page, KEYED, true, 16_384);
+      makeInnerPage(page, KEYED, 16_384);
       for (const [index, key] of [Buffer.alloc(0), ...separators].entries()) {
-        insertEntry(page, index, 10 + index, Object.assign(new View(), { buf: key, start: 0, end: key.length }));
-        setChildTotals(page, index, 1, 1);
+        insertEntry(page, index, Object.assign(new View(), { buf: key, start: 0, end: key.length }));
+        setChild(page, index, 10 + index);
+        setChildCount(page, index, 1);
+        setChildSize(page, index, 1);
       }
       for (const wanted of [...keys, ...others.map((key) => Buffer.from(key))]) {
         const index = separators.filter((separator) => Buffer.compare(separator, wanted) <= 0).length;
@@ -221,17 +228,20 @@ test("counts below children are those that were set, whatever is put in and take
       fc.array(change, { minLength: 1, maxLength: 120, size: "max" }),
       (kind, changes) => {
         const page = new View();
-        makePage(page, kind, true, 16_384);
+        makeInnerPage(page, kind, 16_384);
         const counts: number[] = [];
         for (const each of changes) {
           if ("at" in each) {
             const index = each.at % (counts.length + 1);
-            insertEntry(page, index, 1, viewOf("s"));
-            setChildTotals(page, index, each.count, 1);
+            insertEntry(page, index, viewOf("s"));
+            setChild(page, index, 1);
+            setChildCount(page, index, each.count);
+            setChildSize(page, index, 1);
             counts.splice(index, 0, each.count);
           } else if ("set" in each && counts.length > 0) {
             const index = each.set % counts.length;
-            setChildTotals(page, index, each.count, 1);
+            setChildCount(page, index, each.count);
+            setChildSize(page, index, 1);
             counts[index] = each.count;
           } else if ("from" in each && counts.length > 0) {
             const index = each.from % counts.length;
