@@ -200,7 +200,7 @@ describe.runIf(hasCluster())("on a whole Kubernetes", () => {
         .map(({ metadata }) => metadata.uid)
         .toSorted();
     const before = await pods();
-    const flags = ["-n", SYSTEM, "--wait", "--timeout", "90s", "--reuse-values"];
+    const flags = ["-n", SYSTEM, "--wait", "--timeout", "90s", "--reset-then-reuse-values"];
     await helm("upgrade", "pika-operator", CHART, ...flags, "--set", "logLevel=debug");
     await helm("rollback", "pika-operator", "1", "-n", SYSTEM, "--wait", "--timeout", "90s");
     await helm("uninstall", "pika-operator", "-n", SYSTEM, "--wait", "--timeout", "60s");
