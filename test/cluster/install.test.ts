@@ -210,4 +210,28 @@ describe.runIf(hasCluster())("on a whole Kubernetes", () => {
     expect(await pods()).toEqual(before);
     expect(await redis("get", "hello")).toBe("world");
   });
+
+  test("two releases take over a namespace each, with rights in it alone", async () => {
+    await createNamespace("second");
+    const values = [`image.repository=${REPOSITORY}`, `image.tag=${TAG}`, `etcdImage=${IMAGES.etcd}`];
+    const install = (release: string, ...more: readonly string[]) => {
+      const flags = ["-n", SYSTEM, "--wait", "--timeout", "90s", "--take-ownership"];
+      return helm("install", release, CHART, ...flags, "--set", [...values, ...more].join(","));
+    };
+    await install("first", `watchNamespaces={${NAMESPACE}}`, "rbac.aggregateRoles=false");
+    await install("second", "watchNamespaces={second}", "rbac.aggregateRoles=false", "crds.install=false");
+    await kubectl("scale", "pikacluster/demo", "--replicas=5");
+    await kubectl("wait", "--for=jsonpath={.status.nodes.summary}=5/5", "--timeout=90s", "pikacluster/demo");
+    const small = {
+      apiVersion: "pika.io/v1alpha1",
+      kind: "PikaCluster",
+      metadata: { name: "small" },
+      spec: { nodes: { replicas: 1 }, manager: { replicas: 1 }, etcd: { managed: { replicas: 1 } } },
+    };
+    await cluster.api.post("/apis/pika.io/v1alpha1/namespaces/second/pikaclusters", small);
+    const wait = ["wait", "--for=condition=Ready", "--timeout=90s", "pikacluster/small"];
+    await cluster.kubectl("-n", "second", ...wait);
+    expect(await counted("pika_operator_api_requests_total", `code="200"`)).toBeGreaterThan(0);
+    expect(await counted("pika_operator_api_requests_total", `code="403"`)).toBe(0);
+  });
 });
