@@ -14,6 +14,7 @@ import type { ReconcileResult, Reconciler } from "../runtime/controller.ts";
 import type { OperatorRuntime } from "../runtime/operator-runtime.ts";
 import type { Caches } from "./caches.ts";
 import { applyChildren, ownerOf } from "./child-applier.ts";
+import { changeClaims } from "./claim-changer.ts";
 import type { ClusterObserver } from "./cluster-observer.ts";
 import type { ClusterObservation, ClusterSpec, LiveCluster } from "./core/cluster-observation.ts";
 import { clusterStatusOf, progressOf } from "./core/cluster-status.ts";
@@ -22,6 +23,7 @@ import { type ClusterPlan, planCluster } from "./core/plan-cluster.ts";
 import type { OperatorSettings } from "./core/settings.ts";
 import { fail, firstUnfinished, retry, type Unfinished } from "./core/task.ts";
 import type { ManagerConnections } from "./manager-port.ts";
+import { renewPod } from "./pod-renewer.ts";
 
 export interface ClusterReconcilerDeps {
   readonly runtime: OperatorRuntime;
@@ -114,12 +116,18 @@ export class ClusterReconciler implements Reconciler {
       owner,
       signal,
     });
-    if (!plan.desired) return trouble;
+    const refused = await changeClaims(plan.claims, {
+      runtime,
+      caches: caches.of(live.metadata.namespace ?? ""),
+      signal,
+    });
     // A deposed operator must not tell managers what an older spec wanted; by (owner, generation) they refuse it anyway.
-    if (!runtime.isLeading) return trouble;
+    if (!runtime.isLeading) return trouble ?? refused;
     const port = observer.connect(live, spec, observation.clusterSecret);
-    await port?.putCluster(plan.desired);
-    return trouble;
+    if (plan.desired) await port?.putCluster(plan.desired);
+    const next = plan.update?.next;
+    const held = next && (await renewPod(next, { runtime, port, cluster: live, spec, signal }));
+    return trouble ?? refused ?? held;
   }
 
   async #writeStatus(

@@ -142,6 +142,25 @@ export class KubeClient {
     }
   }
 
+  /**
+   * Evicts a pod, if budgets allow it (429 where they do not). False where it is not there, of this UID, any more.
+   * Source: Kubernetes, "API-initiated eviction".
+   */
+  async evict(pods: Resource, pod: KubeObject, options: CallOptions = {}): Promise<boolean> {
+    const { namespace = "", name = "", uid } = pod.metadata;
+    const deleteOptions = { preconditions: { uid } };
+    const body = { apiVersion: "policy/v1", kind: "Eviction", metadata: { namespace, name }, deleteOptions };
+    const scope = { namespace, name, subresource: "eviction" } as const;
+    try {
+      await this.#call(pods, { ...options, verb: "create", method: "POST", scope, body, isRepeatable: true });
+      return true;
+    } catch (error) {
+      const status = statusOf(error);
+      if (status === 404 || status === 409) return false;
+      throw error;
+    }
+  }
+
   /** One page of a list. The items have no `kind`: the list says it once. */
   async listPage(resource: Resource, query: CollectionQuery): Promise<ObjectPage> {
     const list = await this.#call<ListBody>(resource, {

@@ -199,8 +199,8 @@ function quotaBytes(size: string): number {
 
 const STEPS = ["", "k", "m", "g", "t", "p"];
 
-/** Bytes of a quantity as the schema allows it: a whole number with a suffix. */
-function toBytes(size: string): number {
+/** Bytes of a quantity as the schema allows it, and as volumes have it: a whole number with a suffix. */
+export function toBytes(size: string): number {
   const [, digits = "0", suffix = ""] = /^(\d+)(\w*)$/.exec(size) ?? [];
   const base = suffix.endsWith("i") ? 1024 : 1000;
   return Number(digits) * base ** STEPS.indexOf(suffix.slice(0, 1).toLowerCase());

@@ -135,6 +135,11 @@ function aspects({ observation, plan }: StatusInput): Condition[] {
   } else if (!spec.suspend) {
     add("Available", "Unknown", { reason: "ManagerUnavailable", message: manager.message });
   }
+  const { outdatedCount = 0, result } = plan.update ?? {};
+  if (outdatedCount > 0) {
+    const why = result?.kind === "Wait" || result?.kind === "Retry" ? result.message : "spec.update.paused is true";
+    add("Updating", true, spec.update.paused ? "Paused" : "RollingUpdate", why);
+  }
   const blocked = plan.spread?.blocked;
   if (blocked) add("ScalingIn", true, { reason: "DrainBlocked", message: `${blocked.pod} cannot go: ${blocked.why}` });
   return conditions;

@@ -74,19 +74,32 @@ function whyStays(observation: ClusterObservation, place: NodePlace): string | u
 }
 
 /** What each zone's StatefulSet shall be. */
-export function nodeChoices(observation: ClusterObservation, spread: NodeSpread): ReadonlyMap<string, SetChoice> {
+export function nodeChoices(
+  observation: ClusterObservation,
+  spread: NodeSpread,
+  openSets: ReadonlySet<string>,
+): ReadonlyMap<string, SetChoice> {
   const choices = new Map<string, SetChoice>();
   for (const [zone, members] of spread) {
     const set = setsOf(observation, "node").find(
       ({ metadata }) => metadata.name === nodeSetName(observation.live.metadata.name ?? "", zone),
     );
-    choices.set(zone, { ...setChoice(observation, set, members), members });
+    choices.set(zone, setChoice(observation, set, { members, openSets }));
   }
   return choices;
 }
 
 /** Of one StatefulSet: its claim template stays as it is, since it cannot be changed. */
-export function setChoice({ spec }: ClusterObservation, set: StatefulSet | undefined, members: number): SetChoice {
+export function setChoice(
+  { spec }: ClusterObservation,
+  set: StatefulSet | undefined,
+  { members, openSets }: { readonly members: number; readonly openSets: ReadonlySet<string> },
+): SetChoice {
   const claimSize = set?.spec?.volumeClaimTemplates?.[0]?.spec?.resources?.requests?.storage;
-  return { replicas: spec.suspend ? 0 : members, members, ...(claimSize === undefined ? {} : { claimSize }) };
+  return {
+    replicas: spec.suspend ? 0 : members,
+    members,
+    isRenewing: openSets.has(set?.metadata.name ?? ""),
+    ...(claimSize === undefined ? {} : { claimSize }),
+  };
 }

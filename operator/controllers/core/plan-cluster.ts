@@ -13,6 +13,8 @@ import type { ClusterObservation } from "./cluster-observation.ts";
 import { diagnosePods } from "./diagnose-pods.ts";
 import { identify, isBootstrapped } from "./identity.ts";
 import { isReady, nodeChoices, planSpread, podsOf, type SpreadPlan, setChoice, setsOf } from "./node-sets.ts";
+import { type ClaimChange, judgeClaims, planClaims } from "./plan-claims.ts";
+import { planUpdate, type UpdatePlan } from "./plan-update.ts";
 import { imageOfVersion, type OperatorSettings } from "./settings.ts";
 import { COMPLETE, retry, type TaskName, type TaskOutcome, type TaskResult, waitFor } from "./task.ts";
 import { nodeFlagsOf, validateCluster } from "./validate-cluster.ts";
@@ -45,6 +47,8 @@ export interface ClusterPlan {
   /** What the manager shall be told; undefined where it knows it, or none leads. */
   readonly desired: PutClusterRequest | undefined;
   readonly spread: SpreadPlan | undefined;
+  readonly update: UpdatePlan | undefined;
+  readonly claims: readonly ClaimChange[];
 }
 
 export function planCluster(input: PlanInput): ClusterPlan {
@@ -58,7 +62,16 @@ export function planCluster(input: PlanInput): ClusterPlan {
   const { clusterId } = identity;
   const isFirst = observation.live.status?.clusterID === undefined;
   const isBarred = validity.kind !== "Complete" || identity.result.kind !== "Complete";
-  const nothing = { outcomes, clusterId, blueprint: undefined, children: [], desired: undefined, spread: undefined };
+  const nothing: ClusterPlan = {
+    outcomes,
+    clusterId,
+    blueprint: undefined,
+    children: [],
+    desired: undefined,
+    spread: undefined,
+    update: undefined,
+    claims: [],
+  };
   if (clusterId === undefined || isBarred) return nothing;
   if (isFirst) {
     outcomes.push({ task: "secrets", result: retry("Creating", "the cluster is being created", 0) });
@@ -67,8 +80,11 @@ export function planCluster(input: PlanInput): ClusterPlan {
   const blueprint = resolve(input, clusterId);
   const spread = planSpread(observation);
   const desired = planDesired(input, clusterId);
-  outcomes.push(...judge(observation, blueprint, { spread, desired }));
-  return { outcomes, clusterId, blueprint, children: planChildren(input, blueprint, spread), desired, spread };
+  const update = planUpdate(observation, blueprint);
+  outcomes.push(...judge(observation, blueprint, { spread, desired, update }));
+  const children = planChildren(input, blueprint, { spread, update });
+  const claims = planClaims(observation, clusterId);
+  return { outcomes, clusterId, blueprint, children, desired, spread, update, claims };
 }
 
 function resolve({ observation, settings }: PlanInput, clusterId: string): ClusterBlueprint {
@@ -93,7 +109,7 @@ function resolve({ observation, settings }: PlanInput, clusterId: string): Clust
 function planChildren(
   { observation, fresh }: PlanInput,
   blueprint: ClusterBlueprint,
-  plan: SpreadPlan,
+  { spread: plan, update }: { readonly spread: SpreadPlan; readonly update: UpdatePlan },
 ): PlannedChild[] {
   const { spec } = observation;
   const ownsAdmin = spec.auth?.adminSecretRef === undefined;
@@ -102,7 +118,9 @@ function planChildren(
     manager: spec.manager.replicas,
     node: totalOf(plan.spread),
   };
-  const choose = (role: Role) => setChoice(observation, setsOf(observation, role)[0], memberCounts[role]);
+  const { openSets } = update;
+  const choose = (role: Role) =>
+    setChoice(observation, setsOf(observation, role)[0], { members: memberCounts[role], openSets });
   // Nodes are made once somebody leads: what they hold may be known to it, or be foreign.
   const mayHaveNodes = observation.manager.kind === "Leads" || setsOf(observation, "node").length > 0;
   return clusterChildren(blueprint, {
@@ -112,7 +130,7 @@ function planChildren(
     },
     etcd: choose("etcd"),
     manager: choose("manager"),
-    nodes: mayHaveNodes ? nodeChoices(observation, plan.spread) : new Map(),
+    nodes: mayHaveNodes ? nodeChoices(observation, plan.spread, openSets) : new Map(),
     memberCounts,
     mayLoseNode: mayLoseNode(observation),
   });
@@ -147,6 +165,7 @@ function planDesired({ observation, hashPassword }: PlanInput, clusterId: string
 interface Judged {
   readonly spread: SpreadPlan;
   readonly desired: PutClusterRequest | undefined;
+  readonly update: UpdatePlan;
 }
 
 function judge(observation: ClusterObservation, blueprint: ClusterBlueprint, judged: Judged): TaskOutcome[] {
@@ -166,7 +185,9 @@ function judge(observation: ClusterObservation, blueprint: ClusterBlueprint, jud
     ["managers", managers],
     ["managers", isStrange ? waitFor("AdoptionMismatch", strange) : away],
     ["nodes", judgeRole(observation, "node", totalOf(judged.spread.spread))],
+    ["update", judged.update.result],
     ["desired state", judged.desired ? retry("Applying", "the manager is being told what is wanted") : COMPLETE],
+    ["storage", judgeClaims(observation, blueprint.clusterId)],
     ["scale in", judgeScaleIn(judged.spread)],
     ["slots", judgeSlots(observation)],
   ];
