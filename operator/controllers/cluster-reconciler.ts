@@ -123,9 +123,10 @@ export class ClusterReconciler implements Reconciler {
     });
     // A deposed operator must not tell managers what an older spec wanted; by (owner, generation) they refuse it anyway.
     if (!runtime.isLeading) return trouble ?? refused;
+    const next = plan.update?.next;
+    if (!plan.desired && !next) return trouble ?? refused;
     const port = observer.connect(live, spec, observation.clusterSecret);
     if (plan.desired) await port?.putCluster(plan.desired);
-    const next = plan.update?.next;
     const held = next && (await renewPod(next, { runtime, port, cluster: live, spec, signal }));
     return trouble ?? refused ?? held;
   }

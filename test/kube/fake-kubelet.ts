@@ -8,6 +8,7 @@
 import { delay, SystemClock } from "../../node/base/clock.ts";
 import type { NodeId } from "../../node/meta/ids.ts";
 import type { Manager } from "../../operator/manager/manager.ts";
+import type { MetadataStore } from "../../operator/manager/store/metadata-store.ts";
 import { Playground, type RunningNode } from "../support/managers.ts";
 import type { KubeApi, KubeObject } from "./kube-api.ts";
 
@@ -31,6 +32,8 @@ export class FakeKubelet {
   readonly #play = new Playground();
   readonly #held = new Set<string>();
   readonly #managers = new Map<string, { readonly manager: Manager; readonly secret: string }>();
+  /** What a cluster's etcd would keep. */
+  readonly #stores = new Map<string, MetadataStore>();
   /** By pod; the identity outlives it, by the UID of its volume. */
   readonly #nodes = new Map<string, { readonly uid: string; readonly node: RunningNode }>();
   readonly #identities = new Map<string, { readonly nodeId: NodeId; readonly directory: string }>();
@@ -89,6 +92,12 @@ export class FakeKubelet {
       this.#nodes.delete(name);
       await node.agent.stop();
     }
+    for (const [cluster, { manager }] of this.#managers) {
+      if (pods.some(({ metadata: { labels } }) => labels?.[CLUSTER] === cluster && labels[COMPONENT] === "manager"))
+        continue;
+      this.#managers.delete(cluster);
+      await manager.stop();
+    }
     for (const pod of pods) {
       const { name, labels, deletionTimestamp } = pod.metadata;
       const cluster = labels?.[CLUSTER];
@@ -108,7 +117,8 @@ export class FakeKubelet {
       .toString()
       .trim();
     const { PIKA_NEW_CLUSTER_ID: newClusterId, PIKA_CLUSTER_ID: clusterId } = config.data ?? {};
-    const store = await this.#play.embedded();
+    const store = this.#stores.get(cluster) ?? (await this.#play.embedded());
+    this.#stores.set(cluster, store);
     const { manager } = await this.#play.manager(store, {
       prefix: `/pika/${this.#namespace}/${cluster}`,
       secrets: [secret],

@@ -21,7 +21,7 @@ import { createLogger, silentLogger } from "../../node/base/log.ts";
 import { Metrics } from "../../node/base/metrics.ts";
 import { nodeOptions } from "../../node/node-options.ts";
 import { customResourceDefinitions } from "../../operator/api/v1alpha1/custom-resources.ts";
-import type { ManagerPort, ManagerTarget } from "../../operator/controllers/manager-port.ts";
+import type { ManagerPort } from "../../operator/controllers/manager-port.ts";
 import { PikaOperator } from "../../operator/controllers/pika-operator.ts";
 import { KubeconfigCredentials } from "../../operator/kube/kubeconfig-credentials.ts";
 import type { ApiRequest, Transport } from "../../operator/kube/transport.ts";
@@ -122,19 +122,44 @@ export class OperatorGround {
   }
 }
 
-/** Tells when the status is asked for. */
-class NotingClient extends ManagerClient {
+/** Asks the manager that the kubelet runs now, wherever it listens; tells when the status is asked for. */
+class FollowingClient implements ManagerPort {
+  readonly #findUrl: () => string;
+  readonly #secret: string;
   readonly #onLook: () => void;
+  #url = "";
+  #client: ManagerClient | undefined;
 
-  constructor(target: ManagerTarget, onLook: () => void) {
-    super({ ...target, caller: "operator", timeoutMs: 3000 }, clock);
+  constructor(findUrl: () => string, secret: string, onLook: () => void) {
+    this.#findUrl = findUrl;
+    this.#secret = secret;
     this.#onLook = onLook;
   }
 
-  override status() {
-    this.#onLook();
-    return super.status();
+  get #now(): ManagerClient {
+    const url = this.#findUrl();
+    if (this.#client && url === this.#url) return this.#client;
+    this.#client?.close();
+    this.#url = url;
+    this.#client = new ManagerClient(
+      { managers: [url], secret: this.#secret, caller: "operator", timeoutMs: 3000 },
+      clock,
+    );
+    return this.#client;
   }
+
+  status() {
+    this.#onLook();
+    return this.#now.status();
+  }
+  cluster = () => this.#now.cluster();
+  nodes = () => this.#now.nodes();
+  tables = () => this.#now.tables();
+  putCluster = (...call: Parameters<ManagerPort["putCluster"]>) => this.#now.putCluster(...call);
+  putTable = (...call: Parameters<ManagerPort["putTable"]>) => this.#now.putTable(...call);
+  deleteTable = (...call: Parameters<ManagerPort["deleteTable"]>) => this.#now.deleteTable(...call);
+  restartSafety = (node: string) => this.#now.restartSafety(node);
+  close = () => this.#client?.close();
 }
 
 /** One namespace. */
@@ -200,9 +225,7 @@ class OperatorPlace {
   /** The manager that the kubelet runs for the cluster in these URLs. */
   #connect(urls: readonly string[], secret: string, onLook: () => void): ManagerPort {
     const cluster = /^http:\/\/(.*)-manager-0\./.exec(urls[0] ?? "")?.[1] ?? "";
-    const manager = this.kubelet.manager(cluster);
-    const managers = [manager?.url ?? "http://127.0.0.1:1"];
-    return new NotingClient({ managers, secret }, onLook);
+    return new FollowingClient(() => this.kubelet.manager(cluster)?.url ?? "http://127.0.0.1:1", secret, onLook);
   }
 
   async apply(manifests: readonly Manifest[]): Promise<void> {

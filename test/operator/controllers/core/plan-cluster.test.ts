@@ -40,9 +40,19 @@ function setsOf(observation: ClusterObservation) {
   return children.map(({ object }) => object) as unknown as ClusterObservation["sets"];
 }
 
+/** Ready pods with the inputs of these StatefulSets. */
+function podsOfSets(sets: ClusterObservation["sets"]): ClusterObservation["pods"] {
+  return pods(3).map((pod) => {
+    const set = sets.find(({ metadata }) => metadata.name === pod.metadata.name?.replace(/-\d+$/, ""));
+    const annotations = set?.spec?.template.metadata?.annotations ?? {};
+    return { ...pod, metadata: { ...pod.metadata, annotations } };
+  });
+}
+
 const running = (spec: object = {}, over: Partial<ClusterObservation> = {}) => {
   const first = observe({ nodes: { replicas: 3 } }, { manager: leads(3), pods: pods(3) });
-  return observe(spec, { manager: leads(3), pods: pods(3), sets: setsOf(first), ...over });
+  const sets = setsOf(first);
+  return observe(spec, { manager: leads(3), pods: podsOfSets(sets), sets, ...over });
 };
 
 describe("a new cluster", () => {
