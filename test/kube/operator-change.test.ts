@@ -111,6 +111,7 @@ describe.runIf(hasControlPlane())("the operator changes", () => {
       const claims = await place.list<Claim>("v1", "persistentvolumeclaims");
       return claims.map(({ metadata }) => metadata.ownerReferences?.length ?? 0);
     };
+    await place.ready("pikatables", "orders");
     const { status } = await place.custom("pikaclusters", "demo");
     await edit({ deletionPolicy: "Delete" });
     await waitFor(async () => (await owners()).every((count) => count === 1));
