@@ -137,8 +137,8 @@ function aspects({ observation, plan }: StatusInput): Condition[] {
   }
   const { outdatedCount = 0, result } = plan.update ?? {};
   if (outdatedCount > 0) {
-    const why = result?.kind === "Wait" || result?.kind === "Retry" ? result.message : "spec.update.paused is true";
-    add("Updating", true, spec.update.paused ? "Paused" : "RollingUpdate", why);
+    const message = result?.kind === "Wait" || result?.kind === "Retry" ? result.message : "spec.update.paused is true";
+    add("Updating", true, { reason: spec.update.paused ? "Paused" : "RollingUpdate", message });
   }
   const blocked = plan.spread?.blocked;
   if (blocked) add("ScalingIn", true, { reason: "DrainBlocked", message: `${blocked.pod} cannot go: ${blocked.why}` });
