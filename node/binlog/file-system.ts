@@ -11,7 +11,6 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -20,6 +19,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { makeDirectory } from "../base/directories.ts";
 
 export interface LogFile {
   /** Writes `buf[start, end)` at `position`. After an error any part of it may have been written. */
@@ -104,7 +104,7 @@ export class NodeFileSystem implements FileSystem {
   }
 
   makeDirectory(directory: string): void {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
   }
 
   open(path: string, mode: "create" | "write" | "read"): LogFile {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -47,4 +47,12 @@ test("a full disk takes a part of a write and refuses it", () => {
     expect.objectContaining({ code: "ENOSPC" }),
   );
   expect(file.sizeBytes()).toBe(7);
+});
+
+test("a file in a directory's place is named", () => {
+  const path = join(root, "binlog");
+  writeFileSync(path, "");
+  expect(() => new NodeFileSystem().makeDirectory(path)).toThrow(
+    `cannot make the directory ${path}: ${path} is not a directory`,
+  );
 });
