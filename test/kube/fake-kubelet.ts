@@ -7,6 +7,7 @@
 
 import { delay, SystemClock } from "../../node/base/clock.ts";
 import type { NodeId } from "../../node/meta/ids.ts";
+import { ManagerClient } from "../../operator/manager/api/client.ts";
 import type { Manager } from "../../operator/manager/manager.ts";
 import type { MetadataStore } from "../../operator/manager/store/metadata-store.ts";
 import { Playground, type RunningNode } from "../support/managers.ts";
@@ -68,6 +69,12 @@ export class FakeKubelet {
   /** The manager of a cluster, once its pods run. */
   manager(cluster: string): Manager | undefined {
     return this.#managers.get(cluster)?.manager;
+  }
+
+  /** A client of a cluster's manager, as a person's tools would be. */
+  connect(cluster: string, secret: string): ManagerClient {
+    const managers = [this.#managers.get(cluster)?.manager.url ?? ""];
+    return new ManagerClient({ managers, secret: secret.trim(), caller: "test" }, clock);
   }
 
   async #work(): Promise<void> {
