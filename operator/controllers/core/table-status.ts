@@ -1,13 +1,20 @@
 /** The status of a PikaTable. Pure. */
 
+import { clusterSpec } from "../../api/v1alpha1/pika-cluster.ts";
 import type { Condition } from "../../kube/core/status-change.ts";
 import { PORTS } from "../../resources/child-names.ts";
 import { makeCondition, type ProgressInput, progressConditions } from "./conditions.ts";
 import type { TablePlan } from "./plan-table.ts";
 import type { TableObservation, TableStatus } from "./table-observation.ts";
 
-/** A table has no deadline of its own: that of clusters by default. */
+/** As long as clusters have by default: for a table whose cluster is not there. */
 const DEADLINE_MS = 600_000;
+
+/** A table has no deadline of its own: its cluster's. */
+function deadlineOf({ cluster }: TableObservation): number {
+  const parsed = clusterSpec.safeParse(cluster?.spec);
+  return parsed.success ? parsed.data.progressDeadlineSeconds * 1000 : DEADLINE_MS;
+}
 
 export function tableStatusOf(observation: TableObservation, plan: TablePlan): TableStatus {
   const { live, spec, cluster, clusterDomain } = observation;
@@ -33,13 +40,14 @@ export function tableStatusOf(observation: TableObservation, plan: TablePlan): T
   };
 }
 
-export function tableProgressOf({ live, nowMs }: TableObservation, { unfinished }: TablePlan): ProgressInput {
+export function tableProgressOf(observation: TableObservation, { unfinished }: TablePlan): ProgressInput {
+  const { live, nowMs } = observation;
   return {
     before: live.status?.conditions,
     generation: live.metadata.generation ?? 0,
     unfinished,
     nowMs,
-    deadlineMs: DEADLINE_MS,
+    deadlineMs: deadlineOf(observation),
     progressedMs: 0,
     done: { reason: "Ready", message: "every slot has a leader, and every follower is in sync" },
   };

@@ -54,6 +54,21 @@ test.each<[string, object, Partial<TableObservation>, string, string]>([
   expect(plan(observeTable(spec, over)).desired).toBeUndefined();
 });
 
+test("what is awaited is stalled after the cluster's deadline", () => {
+  const typesAfter = (progressDeadlineSeconds: number) => {
+    const observation = observeTable(
+      { replicas: 4 },
+      { cluster: observe({ nodes: { replicas: 3 }, progressDeadlineSeconds }).live },
+    );
+    const since = { status: "True", reason: "r", message: "m", lastTransitionTime: "2026-01-02T03:04:00Z" } as const;
+    const live = { ...observation.live, status: { conditions: [{ type: "Reconciling", ...since }] } };
+    const waiting = { ...observation, live };
+    return tableStatusOf(waiting, plan(waiting)).conditions?.map(({ type }) => type);
+  };
+  expect(typesAfter(30)).toContain("Stalled");
+  expect(typesAfter(300)).toContain("Reconciling");
+});
+
 test("the manager is told once, with the password's hash, and takes it over from an earlier object", () => {
   const spec = { slots: 16, replicas: 2, passwordSecretRef: { name: "s", key: "k" } };
   const first = plan(observeTable(spec, { password: { k: base64("p") } }));
