@@ -112,7 +112,7 @@ export class FakeKubelet {
       if (pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True")) continue;
       if (labels?.[COMPONENT] === "manager" && !(await this.#runManager(cluster))) continue;
       if (labels?.[COMPONENT] === "node" && !(await this.#runNode(pod, cluster))) continue;
-      await this.#markReady(name);
+      await this.#markReady(pod);
     }
   }
 
@@ -151,11 +151,13 @@ export class FakeKubelet {
     return true;
   }
 
-  async #markReady(pod: string): Promise<void> {
+  /** Refused where another pod has the name by now. */
+  async #markReady({ metadata: { name, uid } }: Pod): Promise<void> {
     const now = new Date().toISOString().slice(0, 19);
     const conditions = ["Initialized", "PodScheduled", "ContainersReady", "Ready"].map((type) => {
       return { type, status: "True", lastTransitionTime: `${now}Z` };
     });
-    await this.#api.patch(this.#path("pods", `${pod}/status`), { status: { phase: "Running", conditions } });
+    const status = { phase: "Running", conditions };
+    await this.#api.patch(this.#path("pods", `${name}/status`), { metadata: { uid }, status });
   }
 }
