@@ -61,7 +61,7 @@ describe.runIf(hasControlPlane())("the operator changes", () => {
     expect(cluster.status).toMatchObject({ nodes: { updated: 3, summary: "3/3" } });
     const { spec } = await replicas("demo-nodes");
     expect(spec.updateStrategy).toMatchObject({ type: "RollingUpdate", rollingUpdate: { partition: 3 } });
-  }, 120_000);
+  }, 300_000);
 
   test("no further than a pod that does not get ready, whose fellows keep their revision; the next edit goes on", async () => {
     for (let i = 0; i < 3; i++) place.kubelet.hold(`demo-nodes-${i}`);
@@ -78,7 +78,7 @@ describe.runIf(hasControlPlane())("the operator changes", () => {
     await edit({ nodes: { config: { maxClients: 600 } } });
     await place.ready("pikaclusters", "demo");
     expect((await podsOf("node")).map((pod) => JSON.stringify(pod.spec).includes('"600"'))).toEqual([true, true, true]);
-  }, 120_000);
+  }, 300_000);
 
   test("the number of nodes, up, and down where the last one holds nothing", async () => {
     await edit({ nodes: { replicas: 4 } });
@@ -91,7 +91,7 @@ describe.runIf(hasControlPlane())("the operator changes", () => {
     expect((await replicas("demo-nodes")).spec.replicas).toBe(3);
     await edit({ nodes: { replicas: 3 } });
     await place.ready("pikaclusters", "demo");
-  }, 120_000);
+  }, 300_000);
 
   test("a hand's scaling back, and nothing of the membership by suspension", async () => {
     await place.api.patch(place.path("apps/v1", "statefulsets", "demo-nodes"), { spec: { replicas: 1 } });
@@ -104,7 +104,7 @@ describe.runIf(hasControlPlane())("the operator changes", () => {
     await edit({ suspend: false });
     const resumed = await place.until("pikaclusters", "demo", { type: "Ready", status: "True", reason: "Ready" });
     expect(resumed.status).toMatchObject({ nodes: { summary: "3/3" } });
-  }, 120_000);
+  }, 300_000);
 
   test("who owns the volumes by the deletion policy; a cluster made again over kept volumes is the same one", async () => {
     const owners = async (): Promise<number[]> => {
@@ -129,7 +129,7 @@ describe.runIf(hasControlPlane())("the operator changes", () => {
     await place.ready("pikatables", "orders");
     const config = await place.api.get<{ data: object }>(place.path("v1", "configmaps", "demo-manager"));
     expect(config.data).toEqual({ PIKA_CLUSTER_ID: status?.clusterID });
-  }, 120_000);
+  }, 300_000);
 
   test("an object of a name that isn't ours is left alone and named", async () => {
     const path = place.path("v1", "services");
@@ -151,5 +151,5 @@ describe.runIf(hasControlPlane())("the operator changes", () => {
     expect(conditionOf(conflict, "Reconciling")?.message).toContain("Service");
     await place.api.delete(`${path}/other`);
     await place.ready("pikaclusters", "other");
-  }, 120_000);
+  }, 300_000);
 });

@@ -33,8 +33,11 @@ import { type SharedCluster, shareControlPlane } from "./shared-control-plane.ts
 
 const clock = new SystemClock();
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-/** A cluster of three nodes is ready in about 4 s on an idle machine. */
-const READY_MS = 45_000;
+/**
+ * A cluster of three nodes is ready in about 4 s. But a pod without a kubelet goes at once: where its successor of the same
+ * name comes before Kubernetes' disruption controller looks, that counts the old one as leaving for two minutes more.
+ */
+const READY_MS = 150_000;
 
 export interface Manifest extends Omit<KubeObject, "metadata"> {
   readonly apiVersion: string;
