@@ -3,6 +3,8 @@
  * them. Behind the manager pods of a cluster is one real manager on an embedded store; behind each node pod a node's
  * real agent, which registers and reports all replicas as in sync. A node keeps its id with its volume.
  * `hold(pod)` keeps a pod from getting ready until `release(pod)`.
+ * A pod that was ready ends as a real one does, not at once: by a finalizer it stays until no budget counts it as about
+ * to be evicted. Budgets count by name, for up to two minutes: a pod of a StatefulSet that were back at once would count.
  */
 
 import { delay, SystemClock } from "../../node/base/clock.ts";
@@ -18,6 +20,10 @@ export interface Pod extends KubeObject {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
+interface Budget extends KubeObject {
+  readonly status?: { readonly disruptedPods?: Readonly<Record<string, string>> };
+}
+
 interface Values extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -25,6 +31,7 @@ interface Values extends KubeObject {
 const clock = new SystemClock();
 const LOOK_EVERY_MS = 50;
 const CLUSTER = "pika.io/cluster";
+const FINALIZER = "pika.io/fake-kubelet";
 const COMPONENT = "app.kubernetes.io/component";
 
 export class FakeKubelet {
@@ -55,6 +62,7 @@ export class FakeKubelet {
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#working;
+    for (const pod of await this.#api.list<Pod>(this.#path("pods"))) await this.#letGo(pod);
     await this.#play.stop();
   }
 
@@ -105,6 +113,7 @@ export class FakeKubelet {
       this.#managers.delete(cluster);
       await manager.stop();
     }
+    await this.#endPods(pods.filter(({ metadata }) => metadata.deletionTimestamp !== undefined));
     for (const pod of pods) {
       const { name, labels, deletionTimestamp } = pod.metadata;
       const cluster = labels?.[CLUSTER];
@@ -151,8 +160,21 @@ export class FakeKubelet {
     return true;
   }
 
+  async #endPods(ending: readonly Pod[]): Promise<void> {
+    if (ending.length === 0) return;
+    const budgets = await this.#api.list<Budget>(`/apis/policy/v1/namespaces/${this.#namespace}/poddisruptionbudgets`);
+    const counted = new Set(budgets.flatMap(({ status }) => Object.keys(status?.disruptedPods ?? {})));
+    for (const pod of ending) if (!counted.has(pod.metadata.name)) await this.#letGo(pod);
+  }
+
+  async #letGo({ metadata: { name, uid, finalizers } }: Pod): Promise<void> {
+    if (finalizers?.includes(FINALIZER) !== true) return;
+    await this.#api.patch(this.#path("pods", name), { metadata: { uid, finalizers: null } });
+  }
+
   /** Refused where another pod has the name by now. */
   async #markReady({ metadata: { name, uid } }: Pod): Promise<void> {
+    await this.#api.patch(this.#path("pods", name), { metadata: { uid, finalizers: [FINALIZER] } });
     const now = new Date().toISOString().slice(0, 19);
     const conditions = ["Initialized", "PodScheduled", "ContainersReady", "Ready"].map((type) => {
       return { type, status: "True", lastTransitionTime: `${now}Z` };
