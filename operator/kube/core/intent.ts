@@ -79,7 +79,8 @@ function listDiffers(
 }
 
 function keysOf(field: string, element: unknown): readonly string[] | undefined {
-  if (field !== "ports") return LIST_KEYS[field];
+  // A field may have the name of what every object has: `valueOf`.
+  if (field !== "ports") return Object.hasOwn(LIST_KEYS, field) ? LIST_KEYS[field] : undefined;
   return typeof element === "object" && element !== null && "containerPort" in element
     ? CONTAINER_PORT_KEYS
     : SERVICE_PORT_KEYS;

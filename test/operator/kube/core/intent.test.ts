@@ -37,6 +37,7 @@ describe("an intent is satisfied", () => {
         ],
       },
     ],
+    ["by a list whose name every object has", { valueOf: [[]] }, { valueOf: [[]] }],
     ["by a list without keys, with defaults in its elements", { items: [{ a: 1 }] }, { items: [{ a: 1, b: 2 }] }],
   ])("%s", (_, intent, live) => {
     expect(findDifference(intent, live)).toBeUndefined();
